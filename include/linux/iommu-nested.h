@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The contract between the core of nested translation (iommu-nested.ko), the
+ * backends below it that drive a physical IOMMU, and the user interface above.
+ * Dependencies point one way: user interface -> core <- backends.
+ *
+ * Objects and who ends them:
+ *  - struct iommu_nested_viommu, one virtual IOMMU. Reference counted: one
+ *    reference for the user interface, one for each binding.
+ *  - struct iommu_nested_binding, one device in one virtual IOMMU. Owned by
+ *    whoever called iommu_nested_bind(), ended by iommu_nested_unbind() alone.
+ *
+ * Lock order (outer first):
+ *  the caller's locks (VFIO, device lock) -> viommu->sem -> the backend's locks
+ *  -> the user interface's ring lock, a spinlock that takes no other.
+ * Reports come from the backend with the backend's event lock held and take the
+ * ring lock only, never viommu->sem.
+ */
+#ifndef _LINUX_IOMMU_NESTED_H
+#define _LINUX_IOMMU_NESTED_H
+
+#include <linux/atomic.h>
+#include <linux/device.h>
+#include <linux/kref.h>
+#include <linux/module.h>
+#include <linux/rwsem.h>
+#include <linux/xarray.h>
+#include <uapi/linux/vfio_nested.h>
+
+struct iommu_nested_binding;
+struct iommu_nested_viommu;
+
+/* Devices that one virtual IOMMU may have: bounds memory and walk times. */
+#define IOMMU_NESTED_MAX_BINDINGS	1024
+
+/* Commands that a backend gets in one call; they lie on the caller's stack. */
+#define IOMMU_NESTED_COMMAND_BATCH	64
+#define IOMMU_NESTED_COMMAND_MAX_LEN	16
+
+/* Largest structure of a context that a backend takes. */
+#define IOMMU_NESTED_CONTEXT_MAX_LEN	64
+
+/**
+ * union iommu_nested_arch_info - the architecture's part of the information
+ * @smmuv3: for VFIO_NESTED_BACKEND_SMMUV3
+ */
+union iommu_nested_arch_info {
+	struct vfio_nested_info_smmuv3 smmuv3;
+};
+
+/**
+ * struct iommu_nested_info - what a backend says of the IOMMU behind a device
+ * @caps: VFIO_NESTED_CAP_* bits
+ * @virtual_id_bits: virtual ids are smaller than 1 << this, 1 to 64
+ * @pasid_bits: see struct vfio_nested_info
+ * @max_pending: see struct vfio_nested_info
+ * @msi_start: see struct vfio_nested_info
+ * @msi_size: see struct vfio_nested_info
+ * @arch_len: bytes of @arch that are valid
+ * @arch: the architecture's own structure
+ */
+struct iommu_nested_info {
+	u64 caps;
+	u32 virtual_id_bits;
+	u32 pasid_bits;
+	u32 max_pending;
+	u64 msi_start;
+	u64 msi_size;
+	u32 arch_len;
+	union iommu_nested_arch_info arch;
+};
+
+/**
+ * struct iommu_nested_context - a stage-1 context, copied from the user once
+ * @type: enum vfio_nested_context_type
+ * @len: bytes of @data that are valid; zero for CLEAR, BYPASS, ABORT
+ * @data: what @type says, in the user's own words: nothing of it is checked yet
+ */
+struct iommu_nested_context {
+	u32 type;
+	u32 len;
+	union {
+		struct vfio_nested_context_smmuv3 smmuv3;
+		u8 bytes[IOMMU_NESTED_CONTEXT_MAX_LEN];
+	} data;
+};
+
+/**
+ * struct iommu_nested_backend - operations of a physical IOMMU's driver
+ * @owner: module of the backend; the core holds a reference for each virtual
+ *	IOMMU that uses it
+ * @name: for messages
+ * @type: enum vfio_nested_backend
+ * @command_type: enum vfio_nested_command_type that @invalidate takes
+ * @command_len: bytes of one command, at most IOMMU_NESTED_COMMAND_MAX_LEN
+ * @list: the core's
+ * @owns: whether this backend drives the IOMMU of @dev. Called under the core's
+ *	registry lock; must not sleep for long.
+ * @info: fill in what is known of the IOMMU behind @dev. Errors: ENODEV.
+ * @viommu_init: tie @viommu to the physical IOMMU of @dev and to the stage-2
+ *	domain that @dev is attached to; sets viommu->backend_data. Errors: ENODEV
+ *	(no stage 2), ENOSPC (no VMID), EPERM (not coherent).
+ * @viommu_release: undo @viommu_init. No binding is left.
+ * @bind: make binding->dev part of binding->viommu; sets
+ *	binding->backend_data. DMA of the device does not change. Errors: EXDEV,
+ *	ENODEV, EBUSY (bound elsewhere), EPERM, EINVAL (virtual id).
+ * @unbind: the opposite, cannot fail. The device is back on what the IOMMU core
+ *	attached; when it returns, no report for this binding is in flight and
+ *	none will come.
+ * @set_context: check and install a context; on error the old one stays.
+ * @reset_prepare: the device is about to be reset: no DMA passes and no report
+ *	comes until @reset_done, which puts the context back. May be called only
+ *	in pairs.
+ * @reset_done: see @reset_prepare
+ * @invalidate: check, translate and carry out @num commands at @cmds, a copy in
+ *	kernel memory that may be overwritten. Waits for completion if @sync.
+ *	Returns the number consumed; if that is less than @num, *@err is the
+ *	error of the first command not consumed, and those before it are
+ *	complete. Called with viommu->sem held for reading.
+ *
+ * All but @owns and @info are called with viommu->sem held for writing, except
+ * where stated. All may sleep.
+ */
+struct iommu_nested_backend {
+	struct module *owner;
+	const char *name;
+	u32 type;
+	u32 command_type;
+	u32 command_len;
+	struct list_head list;
+
+	bool (*owns)(struct device *dev);
+	int (*info)(struct device *dev, struct iommu_nested_info *info);
+	int (*viommu_init)(struct iommu_nested_viommu *viommu,
+			   struct device *dev);
+	void (*viommu_release)(struct iommu_nested_viommu *viommu);
+	int (*bind)(struct iommu_nested_binding *binding);
+	void (*unbind)(struct iommu_nested_binding *binding);
+	int (*set_context)(struct iommu_nested_binding *binding,
+			   const struct iommu_nested_context *context);
+	void (*reset_prepare)(struct iommu_nested_binding *binding);
+	void (*reset_done)(struct iommu_nested_binding *binding);
+	u32 (*invalidate)(struct iommu_nested_viommu *viommu, void *cmds,
+			  u32 num, bool sync, int *err);
+};
+
+/**
+ * struct iommu_nested_user - the user interface's side of a virtual IOMMU
+ * @deliver: take one record; false if there is no room for it. Called with the
+ *	backend's event lock held, may not sleep, may be called from several
+ *	threads at once.
+ * @wake: records have been delivered, tell the reader. Called once after one or
+ *	more successful @deliver, in the same context.
+ * @release: the virtual IOMMU is gone and calls nothing of this any more. May be
+ *	called from whatever dropped the last reference, the user interface or
+ *	the last binding; may sleep.
+ */
+struct iommu_nested_user {
+	bool (*deliver)(void *data, const struct vfio_nested_fault *fault);
+	void (*wake)(void *data);
+	void (*release)(void *data);
+};
+
+/**
+ * struct iommu_nested_counters - statistics of a virtual IOMMU
+ *
+ * One counter for each member of struct vfio_nested_stats of the same name.
+ */
+struct iommu_nested_counters {
+	/* private: no order among counters is promised to readers */
+	atomic64_t contexts;
+	atomic64_t invalidate_calls;
+	atomic64_t commands;
+	atomic64_t commands_refused;
+	atomic64_t events_delivered;
+	atomic64_t events_lost;
+	atomic64_t events_throttled;
+};
+
+/**
+ * struct iommu_nested_viommu - one virtual IOMMU
+ * @kref: one for the user interface, one for each binding
+ * @sem: for writing: @backend, @backend_data, @bindings, contexts; for reading:
+ *	look-ups by virtual id, invalidation
+ * @backend: set by the first binding, then constant
+ * @backend_data: the backend's own
+ * @info: what the backend said at the first binding
+ * @bindings: by virtual id
+ * @nr_bindings: number of entries in @bindings
+ * @user: operations of the user interface, constant
+ * @user_data: its argument, constant
+ * @counters: statistics
+ */
+struct iommu_nested_viommu {
+	struct kref kref;
+	struct rw_semaphore sem;
+	const struct iommu_nested_backend *backend;
+	void *backend_data;
+	struct iommu_nested_info info;
+	struct xarray bindings;
+	u32 nr_bindings;
+	const struct iommu_nested_user *user;
+	void *user_data;
+	struct iommu_nested_counters counters;
+};
+
+/**
+ * struct iommu_nested_binding - one device in one virtual IOMMU
+ * @viommu: holds a reference
+ * @dev: the device; the owner of the binding keeps it alive
+ * @virtual_id: the device's id in the guest
+ * @backend_data: the backend's own
+ */
+struct iommu_nested_binding {
+	struct iommu_nested_viommu *viommu;
+	struct device *dev;
+	u64 virtual_id;
+	void *backend_data;
+};
+
+/* For backends */
+int iommu_nested_register_backend(struct iommu_nested_backend *backend);
+void iommu_nested_unregister_backend(struct iommu_nested_backend *backend);
+void iommu_nested_report(struct iommu_nested_binding *binding,
+			 struct vfio_nested_fault *fault);
+void iommu_nested_throttled(struct iommu_nested_binding *binding);
+struct iommu_nested_binding *
+iommu_nested_find(struct iommu_nested_viommu *viommu, u64 virtual_id);
+
+/* For the user interface */
+struct iommu_nested_viommu *
+iommu_nested_viommu_create(const struct iommu_nested_user *user,
+			   void *user_data);
+void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu);
+int iommu_nested_device_info(struct device *dev,
+			     struct iommu_nested_info *info, u32 *backend);
+int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
+			     struct iommu_nested_info *info, u32 *backend);
+struct iommu_nested_binding *
+iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
+		  u64 virtual_id);
+void iommu_nested_unbind(struct iommu_nested_binding *binding);
+int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
+			     u64 virtual_id,
+			     const struct iommu_nested_context *context);
+void iommu_nested_reset_prepare(struct iommu_nested_binding *binding);
+void iommu_nested_reset_done(struct iommu_nested_binding *binding);
+int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
+			    u32 entry_len, const void __user *entries,
+			    u32 num, u32 *consumed);
+void iommu_nested_stats(struct iommu_nested_viommu *viommu,
+			struct vfio_nested_stats *stats);
+
+#endif /* _LINUX_IOMMU_NESTED_H */

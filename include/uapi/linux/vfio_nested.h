@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Nested IOMMU translation for guests: the guest owns stage 1, the host owns
+ * stage 2, the physical IOMMU walks both.
+ */
+#ifndef _UAPI_LINUX_VFIO_NESTED_H
+#define _UAPI_LINUX_VFIO_NESTED_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General format
+ *
+ * There are two kinds of file. A *nested fd*, one open of /dev/vfio-nested, is
+ * one virtual IOMMU of one virtual machine. A VFIO *device fd*, as VFIO hands
+ * it out, joins a virtual IOMMU with an ioctl of its own that names the nested
+ * fd. Closing the device fd, in whatever way, ends that binding; closing the
+ * nested fd while devices are bound keeps the virtual IOMMU alive, without a
+ * user interface, until the last of them is gone.
+ *
+ * Every ioctl takes a pointer to one structure whose first member is its size
+ * in bytes, as the caller knows it. A structure may grow at its end:
+ *
+ *  - a size smaller than the first published form of the structure is refused
+ *    with EINVAL; one larger than what the kernel knows is accepted as long as
+ *    the bytes that the kernel does not know are zero, else E2BIG;
+ *  - zero in a member means "not there"; what an older caller does not pass is
+ *    taken as zero, what it has no room for is not returned;
+ *  - unknown bits in a flags member, and unknown values of a type member, are
+ *    refused with EOPNOTSUPP; reserved members that are not zero with EINVAL.
+ *
+ * All pointers are carried in 64-bit members, so that 32-bit callers on 64-bit
+ * kernels need no translation. Members named *entry* or *data* that carry a
+ * format of the architecture are little-endian, as the hardware reads them.
+ *
+ * Every ioctl can fail with these, which its own description does not repeat:
+ *
+ *  - EFAULT: the structure, or memory that it points to, is not accessible;
+ *  - EINVAL: bad size, a reserved member is not zero, a value out of its range;
+ *  - E2BIG: non-zero bytes after what this kernel knows;
+ *  - EOPNOTSUPP: an unknown flag or type, or one that this IOMMU cannot do;
+ *  - ENOMEM: no memory;
+ *  - EINTR: a fatal signal arrived while waiting; nothing was changed;
+ *  - ENOTTY: no such ioctl on this kind of file.
+ *
+ * An ioctl that fails changes nothing, unless its description says otherwise.
+ */
+
+/* The ioctl type is not used by any other driver. */
+#define VFIO_NESTED_TYPE	0xBD
+
+/**
+ * enum vfio_nested_backend - the architecture of the physical IOMMU
+ * @VFIO_NESTED_BACKEND_NONE: not known yet: no device has been bound
+ * @VFIO_NESTED_BACKEND_SMMUV3: Arm SMMUv3
+ * @VFIO_NESTED_BACKEND_VTD: Intel VT-d, scalable mode
+ */
+enum vfio_nested_backend {
+	VFIO_NESTED_BACKEND_NONE = 0,
+	VFIO_NESTED_BACKEND_SMMUV3 = 1,
+	VFIO_NESTED_BACKEND_VTD = 2,
+};
+
+/*
+ * Capability bits, struct vfio_nested_info.caps. A clear bit means that the
+ * kernel, the IOMMU or the device cannot do it or may not do it here.
+ */
+/* A stage-1 context can be bound. */
+#define VFIO_NESTED_CAP_STAGE1		(1ULL << 0)
+/* Native invalidation commands are carried to the hardware. */
+#define VFIO_NESTED_CAP_INVALIDATE	(1ULL << 1)
+/* Non-recoverable faults are reported. */
+#define VFIO_NESTED_CAP_EVENTS		(1ULL << 2)
+/* The guest may enable address translation services for the device. */
+#define VFIO_NESTED_CAP_ATS		(1ULL << 3)
+/* More than one stage-1 table for each device. */
+#define VFIO_NESTED_CAP_PASID		(1ULL << 4)
+/* Accesses can be stalled and resumed. */
+#define VFIO_NESTED_CAP_STALL		(1ULL << 5)
+/* PCI page requests are reported and answered. */
+#define VFIO_NESTED_CAP_PRI		(1ULL << 6)
+/* The device's DMA is coherent whatever attributes stage 1 asks for. */
+#define VFIO_NESTED_CAP_COHERENT	(1ULL << 7)
+
+/**
+ * struct vfio_nested_info_smmuv3 - SMMUv3 ID registers as a guest may see them
+ * @flags: zero
+ * @__reserved: zero
+ * @idr: SMMU_IDR0 to SMMU_IDR5. Features that cannot be given to a guest are
+ *	cleared: stage 2, broadcast TLB maintenance, message-signalled
+ *	interrupts of the SMMU itself, and whatever the capability bits of
+ *	struct vfio_nested_info say is not there. A VMM may clear more bits, but
+ *	may not set any.
+ * @iidr: SMMU_IIDR
+ * @aidr: SMMU_AIDR
+ *
+ * Arm IHI 0070, chapter 6.3.
+ */
+struct vfio_nested_info_smmuv3 {
+	__u32 flags;
+	__u32 __reserved;
+	__u32 idr[6];
+	__u32 iidr;
+	__u32 aidr;
+};
+
+/**
+ * struct vfio_nested_info - ioctl(VFIO_NESTED_INFO)
+ * @size: sizeof(struct vfio_nested_info)
+ * @flags: in: zero
+ * @backend: out: enum vfio_nested_backend
+ * @data_len: in: bytes of room at @data_uptr, may be zero; out: bytes that the
+ *	kernel has for this backend, even where that is more than the room
+ * @data_uptr: in: where the architecture's own structure goes:
+ *	struct vfio_nested_info_smmuv3. At most @data_len bytes are written; room
+ *	beyond what the kernel has is set to zero.
+ * @caps: out: VFIO_NESTED_CAP_* bits
+ * @virtual_id_bits: out: virtual ids must be smaller than 1 << this
+ * @pasid_bits: out: PASIDs must be smaller than 1 << this; 0: no PASIDs
+ * @max_pending: out: recoverable faults that may be outstanding for one virtual
+ *	IOMMU; 0 where there are none
+ * @max_bindings: out: devices that one virtual IOMMU may have
+ * @ring_entries_max: out: largest number of records of a fault ring
+ * @ring_record_size: out: bytes of one record, see struct vfio_nested_fault
+ * @msi_start: out: first byte of the window of bus addresses through which the
+ *	device's interrupts leave. They pass stage 1, so the guest must map the
+ *	window to itself, one to one.
+ * @msi_size: out: bytes of that window; 0: interrupts do not pass stage 1
+ *
+ * On a device fd: about the IOMMU behind this device, before or after binding.
+ * On a nested fd: about the IOMMU of the devices bound to it; before the first
+ * binding @backend is VFIO_NESTED_BACKEND_NONE and only the limits of the fd
+ * (@max_bindings, @ring_entries_max, @ring_record_size) are set.
+ *
+ * Errors: ENODEV: the device has no IOMMU that one of our backends drives.
+ */
+struct vfio_nested_info {
+	__u32 size;
+	__u32 flags;
+	__u32 backend;
+	__u32 data_len;
+	__aligned_u64 data_uptr;
+	__aligned_u64 caps;
+	__u32 virtual_id_bits;
+	__u32 pasid_bits;
+	__u32 max_pending;
+	__u32 max_bindings;
+	__u32 ring_entries_max;
+	__u32 ring_record_size;
+	__aligned_u64 msi_start;
+	__aligned_u64 msi_size;
+};
+#define VFIO_NESTED_INFO	_IO(VFIO_NESTED_TYPE, 0x00)
+
+/**
+ * struct vfio_device_nested_bind - ioctl(VFIO_DEVICE_NESTED_BIND), device fd
+ * @size: sizeof(struct vfio_device_nested_bind)
+ * @flags: zero
+ * @nested_fd: an open of /dev/vfio-nested
+ * @__reserved: zero
+ * @virtual_id: the device's id in the guest: StreamID (32 bits) on SMMUv3,
+ *	source-id (16 bits) on VT-d
+ *
+ * The device joins the virtual IOMMU. It must be attached to a container
+ * (type1) or an address space (iommufd) already; that is the stage 2. Nothing
+ * changes for the device's DMA until a context is set.
+ *
+ * All devices of one nested fd have the same physical IOMMU and the same
+ * stage 2. A binding ends with VFIO_DEVICE_NESTED_UNBIND or with the device fd;
+ * in both cases the device is back on stage 2 alone.
+ *
+ * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
+ * EBUSY: this device is bound already; EEXIST: @virtual_id is taken; EXDEV: the
+ * device is behind another physical IOMMU, or on another stage 2, than the
+ * devices already bound; ENODEV: no IOMMU that one of our backends drives, or no
+ * stage 2; EPERM: the device's DMA cannot be kept coherent, see the log; ENOSPC:
+ * too many devices, or no hardware id (VMID, domain id) left.
+ */
+struct vfio_device_nested_bind {
+	__u32 size;
+	__u32 flags;
+	__s32 nested_fd;
+	__u32 __reserved;
+	__aligned_u64 virtual_id;
+};
+#define VFIO_DEVICE_NESTED_BIND	_IO(VFIO_NESTED_TYPE, 0x01)
+
+/**
+ * struct vfio_device_nested_unbind - ioctl(VFIO_DEVICE_NESTED_UNBIND), device fd
+ * @size: sizeof(struct vfio_device_nested_unbind)
+ * @flags: zero
+ *
+ * Clears the context and takes the device out of its virtual IOMMU. Records of
+ * the device that are in the ring already stay there; none comes after.
+ *
+ * Errors: ENOENT: the device is not bound.
+ */
+struct vfio_device_nested_unbind {
+	__u32 size;
+	__u32 flags;
+};
+#define VFIO_DEVICE_NESTED_UNBIND	_IO(VFIO_NESTED_TYPE, 0x02)
+
+/**
+ * enum vfio_nested_context_type - what stage 1 does
+ * @VFIO_NESTED_CONTEXT_CLEAR: as after binding: stage 2 alone
+ * @VFIO_NESTED_CONTEXT_BYPASS: the guest's stage 1 is a bypass: stage 2 alone
+ * @VFIO_NESTED_CONTEXT_ABORT: every access is refused, without a record
+ * @VFIO_NESTED_CONTEXT_SMMUV3: as the guest's stream table entry says; data is
+ *	struct vfio_nested_context_smmuv3
+ * @VFIO_NESTED_CONTEXT_VTD: as the guest's scalable-mode context entry says
+ * @VFIO_NESTED_CONTEXT_TABLE: one page table, described generically
+ */
+enum vfio_nested_context_type {
+	VFIO_NESTED_CONTEXT_CLEAR = 0,
+	VFIO_NESTED_CONTEXT_BYPASS = 1,
+	VFIO_NESTED_CONTEXT_ABORT = 2,
+	VFIO_NESTED_CONTEXT_SMMUV3 = 3,
+	VFIO_NESTED_CONTEXT_VTD = 4,
+	VFIO_NESTED_CONTEXT_TABLE = 5,
+};
+
+/**
+ * struct vfio_nested_context_smmuv3 - data of VFIO_NESTED_CONTEXT_SMMUV3
+ * @ste: the first two 64-bit words of the guest's stream table entry. These
+ *	fields are taken, all other bits must be zero:
+ *	word 0: V, Config, S1Fmt, S1ContextPtr (an IPA), S1CDMax;
+ *	word 1: S1DSS, S1CIR, S1COR, S1CSH, S1STALLD, EATS.
+ *
+ * V=0 refuses every access and reports C_BAD_STE. Config: 0b000 to 0b011 refuse
+ * every access without a record, 0b100 is a bypass, 0b101 is stage 1; the others
+ * name stage 2, which the guest does not own, and are refused with EINVAL.
+ *
+ * Arm IHI 0070, section 5.2.
+ */
+struct vfio_nested_context_smmuv3 {
+	__aligned_le64 ste[2];
+};
+
+/**
+ * struct vfio_nested_set_context - ioctl(VFIO_NESTED_SET_CONTEXT), nested fd
+ * @size: sizeof(struct vfio_nested_set_context)
+ * @flags: zero
+ * @virtual_id: a bound device
+ * @type: enum vfio_nested_context_type
+ * @data_len: bytes at @data_uptr; zero for CLEAR, BYPASS and ABORT
+ * @data_uptr: the structure that @type names
+ *
+ * Sets or replaces the stage-1 context of one device. When the call returns the
+ * hardware uses the new context, and has forgotten the old one as far as a
+ * configuration invalidation does that (SMMUv3: CMD_CFGI_STE); translations that
+ * it has cached are the guest's to invalidate. Accesses never see a mixture of
+ * the two; where the architecture cannot replace one by the other at once, those
+ * in between are refused.
+ *
+ * Errors: ENOENT: no device with this virtual id is bound; ENODEV: VFIO has
+ * moved the device to another stage 2 since it was bound: unbind it and bind it
+ * again; EINVAL: the entry is not legal for this IOMMU, the log says why; EPERM:
+ * the context needs something that the administrator has not allowed (EATS).
+ */
+struct vfio_nested_set_context {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 virtual_id;
+	__u32 type;
+	__u32 data_len;
+	__aligned_u64 data_uptr;
+};
+#define VFIO_NESTED_SET_CONTEXT	_IO(VFIO_NESTED_TYPE, 0x10)
+
+/**
+ * enum vfio_nested_command_type - format of invalidation commands
+ * @VFIO_NESTED_COMMAND_SMMUV3: 16-byte commands of the SMMUv3 command queue
+ * @VFIO_NESTED_COMMAND_VTD: VT-d queued-invalidation descriptors
+ * @VFIO_NESTED_COMMAND_GENERIC: generic form
+ */
+enum vfio_nested_command_type {
+	VFIO_NESTED_COMMAND_SMMUV3 = 1,
+	VFIO_NESTED_COMMAND_VTD = 2,
+	VFIO_NESTED_COMMAND_GENERIC = 3,
+};
+
+/**
+ * struct vfio_nested_command_smmuv3 - one guest command
+ * @cmd: as the guest wrote it (Arm IHI 0070, chapter 4)
+ *
+ * Accepted: TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, TLBI_NSNH_ALL,
+ * CFGI_CD, CFGI_CD_ALL, ATC_INV (for a device whose context has EATS), and two
+ * that have no effect here: PREFETCH_CONFIG and PREFETCH_ADDR, which are hints,
+ * and SYNC without a completion signal, since every call waits for completion.
+ * Any other opcode gives EOPNOTSUPP, any bit that its command does not define,
+ * or that this SMMU does not implement, EINVAL, a StreamID that is not bound
+ * ENOENT. The VMID field must be zero, the hardware gets the virtual IOMMU's.
+ */
+struct vfio_nested_command_smmuv3 {
+	__aligned_le64 cmd[2];
+};
+
+/**
+ * struct vfio_nested_invalidate - ioctl(VFIO_NESTED_INVALIDATE), nested fd
+ * @size: sizeof(struct vfio_nested_invalidate)
+ * @flags: zero
+ * @type: enum vfio_nested_command_type
+ * @entry_len: bytes of one command: 16 for VFIO_NESTED_COMMAND_SMMUV3
+ * @entry_num: in: commands at @entries_uptr; out: commands that were consumed,
+ *	also on error. Zero commands succeed and do nothing.
+ * @__reserved: zero
+ * @entries_uptr: the commands, an array without gaps
+ *
+ * Carries the guest's commands to the hardware in their order, and waits until
+ * the hardware has done what they ask. Commands before the first bad one take
+ * effect, none after it; the error is that of the first bad one, which
+ * @entry_num tells. A virtual IOMMU without devices has no caches: commands
+ * that name no device are checked for their form only.
+ *
+ * Errors: ENODEV: no device has been bound yet, so the kind of command is not
+ * known; ENOENT, EOPNOTSUPP, EINVAL: of the first bad command; EIO: the hardware
+ * did not answer; EINTR: a fatal signal arrived between commands.
+ */
+struct vfio_nested_invalidate {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 entry_len;
+	__u32 entry_num;
+	__u32 __reserved;
+	__aligned_u64 entries_uptr;
+};
+#define VFIO_NESTED_INVALIDATE	_IO(VFIO_NESTED_TYPE, 0x11)
+
+/**
+ * enum vfio_nested_ring_type - rings of a nested fd
+ * @VFIO_NESTED_RING_FAULT: kernel to VMM: struct vfio_nested_fault
+ * @VFIO_NESTED_RING_RESPONSE: VMM to kernel: answers to recoverable faults
+ */
+enum vfio_nested_ring_type {
+	VFIO_NESTED_RING_FAULT = 0,
+	VFIO_NESTED_RING_RESPONSE = 1,
+};
+
+/**
+ * struct vfio_nested_setup_ring - ioctl(VFIO_NESTED_SETUP_RING), nested fd
+ * @size: sizeof(struct vfio_nested_setup_ring)
+ * @flags: zero
+ * @type: enum vfio_nested_ring_type
+ * @entries: records that the ring holds: a power of two, 8 to
+ *	struct vfio_nested_info.ring_entries_max
+ * @eventfd: an eventfd that is signalled after records were added, or -1
+ * @record_size: out: bytes from one record to the next
+ * @mmap_offset: out: offset for mmap() on the nested fd
+ * @mmap_size: out: length for mmap()
+ * @producer_offset: out: where in the mapping the producer index is, a __u32
+ *	that the kernel writes and the VMM reads (load-acquire)
+ * @consumer_offset: out: where the consumer index is, a __u32 that the VMM writes
+ *	(store-release) and the kernel reads
+ * @lost_offset: out: where the number of records lost since set-up is, a __u64
+ *	that the kernel writes
+ * @records_offset: out: where the first record is
+ *
+ * Makes the ring; there is one of a type for the life of the nested fd. The
+ * indexes count records since set-up and wrap at 1 << 32: the record of index i
+ * is number i % @entries, the ring is empty where producer == consumer and full
+ * where producer - consumer == @entries. The kernel keeps its own producer index
+ * and does not read back what it wrote; a consumer index that is ahead of the
+ * producer, or more than @entries behind it, counts as a full ring.
+ *
+ * A non-recoverable record for which there is no room is dropped and counted.
+ * Before the ring exists all of them are dropped and counted in the statistics.
+ *
+ * Errors: EEXIST: this ring exists; EBADF: @eventfd is not an open file; EINVAL:
+ * it is not an eventfd, or @entries is out of range.
+ */
+struct vfio_nested_setup_ring {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 entries;
+	__s32 eventfd;
+	__u32 record_size;
+	__aligned_u64 mmap_offset;
+	__aligned_u64 mmap_size;
+	__u32 producer_offset;
+	__u32 consumer_offset;
+	__u32 lost_offset;
+	__u32 records_offset;
+};
+#define VFIO_NESTED_SETUP_RING	_IO(VFIO_NESTED_TYPE, 0x12)
+
+/**
+ * enum vfio_nested_fault_kind - what a record is
+ * @VFIO_NESTED_FAULT_EVENT: an access, or the configuration for it, failed. The
+ *	access is over; nothing is to be answered.
+ * @VFIO_NESTED_FAULT_STALL: an access waits for an answer
+ * @VFIO_NESTED_FAULT_PAGE_REQUEST: the device asks for pages and waits
+ */
+enum vfio_nested_fault_kind {
+	VFIO_NESTED_FAULT_EVENT = 1,
+	VFIO_NESTED_FAULT_STALL = 2,
+	VFIO_NESTED_FAULT_PAGE_REQUEST = 3,
+};
+
+/**
+ * enum vfio_nested_fault_reason - why, in terms of no architecture
+ * @VFIO_NESTED_REASON_UNKNOWN: see the raw record
+ * @VFIO_NESTED_REASON_STREAM: the device's entry (STE, context entry) is bad
+ * @VFIO_NESTED_REASON_CONTEXT: the PASID's entry (CD, PASID entry) is bad, or
+ *	cannot be read
+ * @VFIO_NESTED_REASON_PASID: the PASID is out of range or not allowed
+ * @VFIO_NESTED_REASON_WALK: a page table cannot be read
+ * @VFIO_NESTED_REASON_TRANSLATION: nothing is mapped there
+ * @VFIO_NESTED_REASON_ADDRESS_SIZE: an address is out of range
+ * @VFIO_NESTED_REASON_ACCESS: the access flag is clear
+ * @VFIO_NESTED_REASON_PERMISSION: mapped, but not for this kind of access
+ * @VFIO_NESTED_REASON_TRANSACTION: this kind of access is not supported
+ * @VFIO_NESTED_REASON_CONFLICT: translations or configurations contradict each
+ *	other in a cache
+ */
+enum vfio_nested_fault_reason {
+	VFIO_NESTED_REASON_UNKNOWN = 0,
+	VFIO_NESTED_REASON_STREAM = 1,
+	VFIO_NESTED_REASON_CONTEXT = 2,
+	VFIO_NESTED_REASON_PASID = 3,
+	VFIO_NESTED_REASON_WALK = 4,
+	VFIO_NESTED_REASON_TRANSLATION = 5,
+	VFIO_NESTED_REASON_ADDRESS_SIZE = 6,
+	VFIO_NESTED_REASON_ACCESS = 7,
+	VFIO_NESTED_REASON_PERMISSION = 8,
+	VFIO_NESTED_REASON_TRANSACTION = 9,
+	VFIO_NESTED_REASON_CONFLICT = 10,
+};
+
+/* struct vfio_nested_fault.flags */
+#define VFIO_NESTED_FAULT_PASID		(1U << 0)	/* @pasid is valid */
+#define VFIO_NESTED_FAULT_ADDRESS	(1U << 1)	/* @address is valid */
+#define VFIO_NESTED_FAULT_IPA		(1U << 2)	/* @ipa is valid */
+#define VFIO_NESTED_FAULT_READ		(1U << 3)
+#define VFIO_NESTED_FAULT_WRITE		(1U << 4)
+#define VFIO_NESTED_FAULT_EXEC		(1U << 5)
+#define VFIO_NESTED_FAULT_PRIV		(1U << 6)
+/* Stage 2, the VMM's own mapping, refused it; the guest has no part in it. */
+#define VFIO_NESTED_FAULT_STAGE2	(1U << 7)
+/* The last page request of its group. */
+#define VFIO_NESTED_FAULT_LAST		(1U << 8)
+/* The device reported more than its quota; its records are off until a new
+ * context is set.
+ */
+#define VFIO_NESTED_FAULT_THROTTLED	(1U << 9)
+
+/**
+ * struct vfio_nested_fault - one record of the fault ring
+ * @kind: enum vfio_nested_fault_kind
+ * @reason: enum vfio_nested_fault_reason
+ * @flags: VFIO_NESTED_FAULT_* bits
+ * @pasid: PASID of the access
+ * @virtual_id: the device, as the guest numbers it
+ * @cookie: names the fault in the answer; zero where none is expected
+ * @address: address that the device used (stage-1 input)
+ * @ipa: address that failed stage 2
+ * @group: page request group index
+ * @raw_len: bytes of @raw that are valid: 32 for an SMMUv3 event record
+ * @raw: the hardware's record, little-endian, with ids in the guest's namespace
+ * @timestamp: CLOCK_MONOTONIC nanoseconds at which the kernel read the record
+ * @__reserved: zero
+ */
+struct vfio_nested_fault {
+	__u32 kind;
+	__u32 reason;
+	__u32 flags;
+	__u32 pasid;
+	__aligned_u64 virtual_id;
+	__aligned_u64 cookie;
+	__aligned_u64 address;
+	__aligned_u64 ipa;
+	__u32 group;
+	__u32 raw_len;
+	__aligned_le64 raw[4];
+	__aligned_u64 timestamp;
+	__aligned_u64 __reserved[4];
+};
+
+/**
+ * struct vfio_nested_stats - ioctl(VFIO_NESTED_STATS), nested fd
+ * @size: sizeof(struct vfio_nested_stats)
+ * @flags: zero
+ * @bindings: devices bound now
+ * @contexts: contexts set, replaced or cleared
+ * @invalidate_calls: VFIO_NESTED_INVALIDATE calls that reached a backend
+ * @commands: commands consumed
+ * @commands_refused: commands refused
+ * @events: non-recoverable events that the hardware reported for the devices
+ * @events_delivered: of these, written to the ring
+ * @events_lost: of these, dropped: no ring, or no room in it
+ * @events_throttled: times that a device's records were switched off for flooding
+ * @faults: recoverable faults raised
+ * @faults_answered: of these, answered by the VMM
+ * @faults_expired: of these, aborted at their deadline
+ * @faults_aborted: of these, aborted by reset, unbind or close
+ *
+ * Counters since the nested fd was opened. @events is always @events_delivered
+ * plus @events_lost.
+ */
+struct vfio_nested_stats {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 bindings;
+	__aligned_u64 contexts;
+	__aligned_u64 invalidate_calls;
+	__aligned_u64 commands;
+	__aligned_u64 commands_refused;
+	__aligned_u64 events;
+	__aligned_u64 events_delivered;
+	__aligned_u64 events_lost;
+	__aligned_u64 events_throttled;
+	__aligned_u64 faults;
+	__aligned_u64 faults_answered;
+	__aligned_u64 faults_expired;
+	__aligned_u64 faults_aborted;
+};
+#define VFIO_NESTED_STATS	_IO(VFIO_NESTED_TYPE, 0x13)
+
+#endif /* _UAPI_LINUX_VFIO_NESTED_H */
