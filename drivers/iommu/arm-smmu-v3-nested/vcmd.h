@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Check of the commands that a guest wrote, and their translation into what the
+ * hardware gets. Pure functions.
+ */
+#ifndef _SMMU_NESTED_VCMD_H
+#define _SMMU_NESTED_VCMD_H
+
+#include <linux/types.h>
+
+/**
+ * struct smmu_vcmd_limits - what the SMMU, as the guest sees it, implements
+ * @asid16: IDR0.ASID16
+ * @ril: IDR3.RIL: range invalidation and level hints
+ * @ds: IDR5.DS: 52-bit addresses with small granules
+ * @ats: IDR0.ATS
+ * @ssid_bits: IDR1.SSIDSIZE
+ */
+struct smmu_vcmd_limits {
+	bool asid16;
+	bool ril;
+	bool ds;
+	bool ats;
+	u8 ssid_bits;
+};
+
+/**
+ * enum smmu_vcmd_kind - what becomes of a guest's command
+ * @SMMU_VCMD_DROP: legal, nothing to be done
+ * @SMMU_VCMD_TLBI: smmu_vcmd_set_vmid(), then to the hardware
+ * @SMMU_VCMD_CFGI: smmu_vcmd_set_sid(), then to the hardware
+ * @SMMU_VCMD_ATC: as SMMU_VCMD_CFGI, where ATS is on for the device
+ */
+enum smmu_vcmd_kind {
+	SMMU_VCMD_DROP = 1,
+	SMMU_VCMD_TLBI,
+	SMMU_VCMD_CFGI,
+	SMMU_VCMD_ATC,
+};
+
+/**
+ * struct smmu_vcmd - what smmu_vcmd_check() found out
+ * @kind: what to do
+ * @has_sid: the command names a stream
+ * @vsid: its id as the guest numbers it; zero without @has_sid
+ */
+struct smmu_vcmd {
+	enum smmu_vcmd_kind kind;
+	bool has_sid;
+	u32 vsid;
+};
+
+int smmu_vcmd_check(const __le64 cmd[2], const struct smmu_vcmd_limits *limits,
+		    struct smmu_vcmd *out, const char **why);
+void smmu_vcmd_set_vmid(__le64 cmd[2], u16 vmid);
+void smmu_vcmd_set_sid(__le64 cmd[2], u32 sid);
+
+#endif /* _SMMU_NESTED_VCMD_H */
