@@ -11,10 +11,14 @@
  *    whoever called iommu_nested_bind(), ended by iommu_nested_unbind() alone.
  *
  * Lock order (outer first):
- *  the caller's locks (VFIO, device lock) -> viommu->sem -> the backend's locks
- *  -> the user interface's ring lock, a spinlock that takes no other.
+ *  the caller's locks (VFIO, device lock) -> viommu->sem -> the IOMMU group's
+ *  lock -> the backend's locks -> the user interface's ring lock, a spinlock
+ *  that takes no other.
+ * So a backend does not take viommu->sem in what the IOMMU core calls (attach,
+ * release). The registry's lock takes only what the backend's @owns takes.
  * Reports come from the backend with the backend's event lock held and take the
- * ring lock only, never viommu->sem.
+ * ring lock only. Nobody touches user memory with viommu->sem held: a page fault
+ * may need locks of VFIO inside which a reset takes viommu->sem.
  */
 #ifndef _LINUX_IOMMU_NESTED_H
 #define _LINUX_IOMMU_NESTED_H
@@ -98,25 +102,33 @@ struct iommu_nested_context {
  *	registry lock; must not sleep for long.
  * @info: fill in what is known of the IOMMU behind @dev. Errors: ENODEV.
  * @viommu_init: tie @viommu to the physical IOMMU of @dev and to the stage-2
- *	domain that @dev is attached to; sets viommu->backend_data. Errors: ENODEV
- *	(no stage 2), ENOSPC (no VMID), EPERM (not coherent).
- * @viommu_release: undo @viommu_init. No binding is left.
+ *	domain that @dev is attached to; sets viommu->backend_data. Called before
+ *	the first @bind. Errors: ENODEV (no stage 2), ENOSPC (no VMID), EPERM (not
+ *	coherent).
+ * @viommu_release: undo @viommu_init. Called after the last @unbind, and after
+ *	a first @bind that failed: nothing of the virtual IOMMU is left in any
+ *	cache when it returns.
  * @bind: make binding->dev part of binding->viommu; sets
  *	binding->backend_data. DMA of the device does not change. Errors: EXDEV,
  *	ENODEV, EBUSY (bound elsewhere), EPERM, EINVAL (virtual id).
  * @unbind: the opposite, cannot fail. The device is back on what the IOMMU core
  *	attached; when it returns, no report for this binding is in flight and
- *	none will come.
- * @set_context: check and install a context; on error the old one stays.
+ *	none will come. May come between @reset_prepare and @reset_done, and then
+ *	the latter does not follow.
+ * @set_context: check and install a context; on error the old one stays. Between
+ *	@reset_prepare and @reset_done it is checked and kept, and @reset_done
+ *	installs it.
  * @reset_prepare: the device is about to be reset: no DMA passes and no report
- *	comes until @reset_done, which puts the context back. May be called only
- *	in pairs.
- * @reset_done: see @reset_prepare
+ *	comes until @reset_done. Never called twice without a @reset_done.
+ * @reset_done: the context that was set last is in force again
  * @invalidate: check, translate and carry out @num commands at @cmds, a copy in
- *	kernel memory that may be overwritten. Waits for completion if @sync.
- *	Returns the number consumed; if that is less than @num, *@err is the
- *	error of the first command not consumed, and those before it are
- *	complete. Called with viommu->sem held for reading.
+ *	kernel memory, aligned to 8 bytes, that may be overwritten. With @sync it
+ *	waits until these commands, and all of earlier calls for this @viommu,
+ *	are complete; @num may be zero then and @cmds NULL. Returns the number
+ *	consumed. If that is less than @num, *@err is the error of the first
+ *	command that was not, and the core calls again with @sync to wait for
+ *	those before it. *@err is -EIO if the hardware did not answer, else it is
+ *	not written. Called with viommu->sem held for reading.
  *
  * All but @owns and @info are called with viommu->sem held for writing, except
  * where stated. All may sleep.
@@ -180,11 +192,12 @@ struct iommu_nested_counters {
 /**
  * struct iommu_nested_viommu - one virtual IOMMU
  * @kref: one for the user interface, one for each binding
+ * @id: names it in traces, constant
  * @sem: for writing: @backend, @backend_data, @bindings, contexts; for reading:
  *	look-ups by virtual id, invalidation
- * @backend: set by the first binding, then constant
+ * @backend: of the devices that are bound, NULL while there are none
  * @backend_data: the backend's own
- * @info: what the backend said at the first binding
+ * @info: what the backend said at the first binding, zero while there is none
  * @bindings: by virtual id
  * @nr_bindings: number of entries in @bindings
  * @user: operations of the user interface, constant
@@ -193,6 +206,7 @@ struct iommu_nested_counters {
  */
 struct iommu_nested_viommu {
 	struct kref kref;
+	u32 id;
 	struct rw_semaphore sem;
 	const struct iommu_nested_backend *backend;
 	void *backend_data;
@@ -233,9 +247,9 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 			   void *user_data);
 void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu);
 int iommu_nested_device_info(struct device *dev,
-			     struct iommu_nested_info *info, u32 *backend);
+			     struct iommu_nested_info *info, u32 *type);
 int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
-			     struct iommu_nested_info *info, u32 *backend);
+			     struct iommu_nested_info *info, u32 *type);
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 		  u64 virtual_id);

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bindings: one device in one virtual IOMMU.
+ *
+ * Invariants:
+ *  - a binding is in viommu->bindings exactly while the backend knows it, and
+ *    its virtual id is unique there;
+ *  - it holds a reference to its virtual IOMMU;
+ *  - a failed bind leaves the device, the virtual IOMMU and the backend as they
+ *    were.
+ */
+#include <linux/slab.h>
+
+#include "private.h"
+#include "trace.h"
+
+/* Everything that can fail once the first binding has tied the backend. */
+static int viommu_add(struct iommu_nested_viommu *viommu,
+		      struct iommu_nested_binding *binding)
+{
+	u64 id = binding->virtual_id;
+	int ret;
+
+	if (viommu->info.virtual_id_bits < 64 &&
+	    id >> viommu->info.virtual_id_bits)
+		return -EINVAL;
+	if (id > ULONG_MAX)
+		return -EINVAL;
+
+	/* -EBUSY: there is an entry. */
+	ret = xa_insert(&viommu->bindings, id, binding, GFP_KERNEL);
+	if (ret)
+		return ret == -EBUSY ? -EEXIST : ret;
+
+	ret = viommu->backend->bind(binding);
+	if (ret) {
+		xa_erase(&viommu->bindings, id);
+		return ret;
+	}
+	WRITE_ONCE(viommu->nr_bindings, viommu->nr_bindings + 1);
+	return 0;
+}
+
+static int viommu_bind(struct iommu_nested_viommu *viommu,
+		       const struct iommu_nested_backend *backend,
+		       struct iommu_nested_binding *binding)
+{
+	int ret;
+
+	lockdep_assert_held_write(&viommu->sem);
+
+	if (viommu->nr_bindings == IOMMU_NESTED_MAX_BINDINGS)
+		return -ENOSPC;
+	if (viommu->backend && viommu->backend != backend)
+		return -EXDEV;
+
+	if (!viommu->backend) {
+		ret = iommu_nested_viommu_tie(viommu, backend, binding->dev);
+		if (ret)
+			return ret;
+	}
+
+	ret = viommu_add(viommu, binding);
+	if (ret && !viommu->nr_bindings)
+		iommu_nested_viommu_untie(viommu);
+	return ret;
+}
+
+static int find_and_bind(struct iommu_nested_viommu *viommu,
+			 struct iommu_nested_binding *binding)
+{
+	const struct iommu_nested_backend *backend;
+	int ret;
+
+	backend = iommu_nested_backend_get(binding->dev);
+	if (!backend)
+		return -ENODEV;
+
+	ret = down_write_killable(&viommu->sem);
+	if (!ret) {
+		ret = viommu_bind(viommu, backend, binding);
+		up_write(&viommu->sem);
+	}
+	iommu_nested_backend_put(backend);
+	return ret;
+}
+
+/**
+ * iommu_nested_bind - make a device part of a virtual IOMMU
+ * @viommu: the virtual IOMMU, to which the caller has a reference
+ * @dev: the device; the caller keeps it alive until iommu_nested_unbind()
+ * @virtual_id: its id in the guest
+ *
+ * The device's DMA does not change. The caller makes sure that a device has at
+ * most one binding.
+ *
+ * Context: process; takes @viommu->sem and the backend's locks.
+ * Return: the binding, which the caller owns; ERR_PTR() of
+ * -ENODEV: no backend drives the device's IOMMU, or it has no stage 2;
+ * -EXDEV: another physical IOMMU or another stage 2 than the devices bound
+ * before; -EEXIST: @virtual_id is taken; -EINVAL: @virtual_id is out of range;
+ * -ENOSPC: too many devices, or no hardware id left; -EPERM: the device's DMA
+ * cannot be kept coherent; -EBUSY: the backend has the device in use for
+ * something else; -ENOMEM; -EINTR: a fatal signal arrived.
+ */
+struct iommu_nested_binding *
+iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
+		  u64 virtual_id)
+{
+	struct iommu_nested_binding *binding;
+	int ret;
+
+	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
+	if (!binding)
+		return ERR_PTR(-ENOMEM);
+	kref_get(&viommu->kref);
+	binding->viommu = viommu;
+	binding->dev = dev;
+	binding->virtual_id = virtual_id;
+
+	ret = find_and_bind(viommu, binding);
+	trace_iommu_nested_bind(viommu, dev, virtual_id, ret);
+	if (ret) {
+		kfree(binding);
+		iommu_nested_viommu_put(viommu);
+		return ERR_PTR(ret);
+	}
+	return binding;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_bind);
+
+/**
+ * iommu_nested_unbind - end a binding
+ * @binding: from iommu_nested_bind(); freed
+ *
+ * The device is back on what the IOMMU core attached; no report for it is in
+ * flight and none will come. May be called between iommu_nested_reset_prepare()
+ * and iommu_nested_reset_done(), and then the latter must not follow.
+ *
+ * Context: process; takes viommu->sem and the backend's locks; may end the
+ * last reference to the virtual IOMMU.
+ */
+void iommu_nested_unbind(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+
+	down_write(&viommu->sem);
+	viommu->backend->unbind(binding);
+	xa_erase(&viommu->bindings, binding->virtual_id);
+	WRITE_ONCE(viommu->nr_bindings, viommu->nr_bindings - 1);
+	if (!viommu->nr_bindings)
+		iommu_nested_viommu_untie(viommu);
+	up_write(&viommu->sem);
+
+	trace_iommu_nested_unbind(viommu, binding->dev, binding->virtual_id);
+	kfree(binding);
+	iommu_nested_viommu_put(viommu);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_unbind);
+
+/**
+ * iommu_nested_find - look a device up by its id in the guest
+ * @viommu: the virtual IOMMU
+ * @virtual_id: any number
+ *
+ * Context: any; the caller holds @viommu->sem, for reading or for writing, as
+ * long as it uses the answer.
+ * Return: the binding, or NULL.
+ */
+struct iommu_nested_binding *
+iommu_nested_find(struct iommu_nested_viommu *viommu, u64 virtual_id)
+{
+	lockdep_assert_held(&viommu->sem);
+
+	if (virtual_id > ULONG_MAX)
+		return NULL;
+	return xa_load(&viommu->bindings, virtual_id);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_find);
+
+/**
+ * iommu_nested_reset_prepare - the device is about to be reset
+ * @binding: the device's
+ *
+ * No DMA of the device passes, and no report comes, until
+ * iommu_nested_reset_done(). A context that is set meanwhile is checked and
+ * kept, and is used from then on.
+ *
+ * Context: process; takes viommu->sem and the backend's locks.
+ */
+void iommu_nested_reset_prepare(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+
+	down_write(&viommu->sem);
+	viommu->backend->reset_prepare(binding);
+	up_write(&viommu->sem);
+	trace_iommu_nested_reset_prepare(viommu, binding->dev,
+					 binding->virtual_id);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_reset_prepare);
+
+/**
+ * iommu_nested_reset_done - the device has been reset
+ * @binding: the device's, for which iommu_nested_reset_prepare() was called
+ *
+ * The context is in force again.
+ *
+ * Context: process; takes viommu->sem and the backend's locks.
+ */
+void iommu_nested_reset_done(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+
+	down_write(&viommu->sem);
+	viommu->backend->reset_done(binding);
+	up_write(&viommu->sem);
+	trace_iommu_nested_reset_done(viommu, binding->dev,
+				      binding->virtual_id);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_reset_done);

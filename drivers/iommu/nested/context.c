@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stage-1 contexts.
+ *
+ * Invariant: the core looks at no bit of a context; what it got from the user
+ * is what the backend checks, and the user cannot change it any more.
+ */
+#include "private.h"
+#include "trace.h"
+
+static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
+		       const struct iommu_nested_context *context)
+{
+	struct iommu_nested_binding *binding;
+
+	binding = iommu_nested_find(viommu, virtual_id);
+	if (!binding)
+		return -ENOENT;
+	return viommu->backend->set_context(binding, context);
+}
+
+/**
+ * iommu_nested_set_context - set, replace or clear a device's stage 1
+ * @viommu: the virtual IOMMU
+ * @virtual_id: the device's id in the guest
+ * @context: the context, in kernel memory
+ *
+ * Context: process; takes @viommu->sem and the backend's locks.
+ * Return: 0; -ENOENT: no such device is bound; -EINTR: a fatal signal arrived;
+ * -EINVAL, -EOPNOTSUPP, -EPERM, -ENODEV, -ENOMEM, -EIO of the backend: the
+ * context is not legal, not of this architecture, not allowed, the device is on
+ * another stage 2 by now, or the hardware did not answer. On error the old
+ * context stays.
+ */
+int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
+			     u64 virtual_id,
+			     const struct iommu_nested_context *context)
+{
+	int ret;
+
+	ret = down_write_killable(&viommu->sem);
+	if (!ret) {
+		ret = set_context(viommu, virtual_id, context);
+		up_write(&viommu->sem);
+	}
+	if (!ret)
+		atomic64_inc(&viommu->counters.contexts);
+	trace_iommu_nested_set_context(viommu, virtual_id, context->type, ret);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_set_context);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual IOMMUs.
+ *
+ * Invariants:
+ *  - a virtual IOMMU lives as long as the user interface or a binding refers to
+ *    it, and the user's @release is the last thing that is called for it;
+ *  - it is tied to a backend, and to one stage-2 domain, exactly while it has
+ *    bindings: VFIO may attach the devices to another domain afterwards, so
+ *    nothing of the tie can be kept;
+ *  - a tie holds a reference to the backend's module.
+ */
+#include <linux/slab.h>
+
+#include "private.h"
+
+/**
+ * iommu_nested_viommu_create - make a virtual IOMMU without devices
+ * @user: operations of the user interface
+ * @user_data: argument of @user's operations
+ *
+ * The code of @user has to stay loaded until its @release has been called.
+ *
+ * Context: process.
+ * Return: the virtual IOMMU with one reference, which the caller ends with
+ * iommu_nested_viommu_put(); ERR_PTR(-ENOMEM), and then @release is not called.
+ */
+struct iommu_nested_viommu *
+iommu_nested_viommu_create(const struct iommu_nested_user *user,
+			   void *user_data)
+{
+	static atomic_t last_id;
+	struct iommu_nested_viommu *viommu;
+
+	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
+	if (!viommu)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&viommu->kref);
+	init_rwsem(&viommu->sem);
+	xa_init_flags(&viommu->bindings, XA_FLAGS_ACCOUNT);
+	viommu->id = atomic_inc_return(&last_id);
+	viommu->user = user;
+	viommu->user_data = user_data;
+	return viommu;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_viommu_create);
+
+static void viommu_release(struct kref *kref)
+{
+	struct iommu_nested_viommu *viommu =
+		container_of(kref, struct iommu_nested_viommu, kref);
+
+	WARN_ON(viommu->nr_bindings || viommu->backend);
+	viommu->user->release(viommu->user_data);
+	xa_destroy(&viommu->bindings);
+	kfree(viommu);
+}
+
+/**
+ * iommu_nested_viommu_put - end one reference
+ * @viommu: not to be used by the caller any more
+ *
+ * Context: process; not under @viommu->sem or a lock that @release takes.
+ */
+void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu)
+{
+	kref_put(&viommu->kref, viommu_release);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_viommu_put);
+
+/**
+ * iommu_nested_viommu_info - what the IOMMU of the bound devices can do
+ * @viommu: the virtual IOMMU
+ * @info: filled in; all zero if no device is bound
+ * @type: set to the enum vfio_nested_backend, NONE if no device is bound
+ *
+ * Context: process; takes @viommu->sem.
+ * Return: 0; -EINTR: a fatal signal arrived.
+ */
+int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
+			     struct iommu_nested_info *info, u32 *type)
+{
+	int ret;
+
+	ret = down_read_killable(&viommu->sem);
+	if (ret)
+		return ret;
+	*info = viommu->info;
+	*type = viommu->backend ? viommu->backend->type :
+				  VFIO_NESTED_BACKEND_NONE;
+	up_read(&viommu->sem);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_viommu_info);
+
+/*
+ * Tie @viommu to the physical IOMMU and the stage 2 of its first device. The
+ * caller holds viommu->sem for writing and a reference to the backend's module.
+ */
+int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
+			    const struct iommu_nested_backend *backend,
+			    struct device *dev)
+{
+	int ret;
+
+	lockdep_assert_held_write(&viommu->sem);
+
+	ret = backend->info(dev, &viommu->info);
+	if (!ret)
+		ret = backend->viommu_init(viommu, dev);
+	if (ret) {
+		memset(&viommu->info, 0, sizeof(viommu->info));
+		viommu->backend_data = NULL;
+		return ret;
+	}
+	__module_get(backend->owner);
+	viommu->backend = backend;
+	return 0;
+}
+
+/* The last binding is gone. The caller holds viommu->sem for writing. */
+void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu)
+{
+	const struct iommu_nested_backend *backend = viommu->backend;
+
+	lockdep_assert_held_write(&viommu->sem);
+
+	backend->viommu_release(viommu);
+	viommu->backend = NULL;
+	viommu->backend_data = NULL;
+	memset(&viommu->info, 0, sizeof(viommu->info));
+	module_put(backend->owner);
+}
