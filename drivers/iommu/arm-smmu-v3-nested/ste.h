@@ -31,6 +31,7 @@ struct smmu_ste {
 #define STE0_S1FMT			GENMASK_ULL(5, 4)
 #define STE0_S1CONTEXTPTR		GENMASK_ULL(51, 6)
 #define STE0_S1CDMAX			GENMASK_ULL(63, 59)
+#define STE0_S1_FIELDS			(STE0_S1FMT | STE0_S1CONTEXTPTR | STE0_S1CDMAX)
 
 /* STE0_CONFIG; below 4 no traffic passes */
 #define STE_CONFIG_ABORT		0
@@ -47,6 +48,7 @@ struct smmu_ste {
 #define STE_S1FMT_LINEAR		0
 #define STE_S1FMT_4K_L2			1
 #define STE_S1FMT_64K_L2		2
+#define STE_S1FMT_RESERVED		3
 
 /* Word 1 */
 #define STE1_S1DSS			GENMASK_ULL(1, 0)
@@ -60,11 +62,17 @@ struct smmu_ste {
 #define STE1_EATS			GENMASK_ULL(29, 28)
 #define STE1_STRW			GENMASK_ULL(31, 30)
 #define STE1_SHCFG			GENMASK_ULL(45, 44)
+#define STE1_S1_FIELDS			(STE1_S1DSS | STE1_S1CIR | STE1_S1COR | \
+					 STE1_S1CSH | STE1_S1STALLD)
 
 /* STE1_S1DSS */
 #define STE_S1DSS_TERMINATE		0
 #define STE_S1DSS_BYPASS		1
 #define STE_S1DSS_SSID0			2
+#define STE_S1DSS_RESERVED		3
+
+/* STE1_S1CSH */
+#define STE_S1CSH_RESERVED		1
 
 /* STE1_EATS */
 #define STE_EATS_ABORT			0

@@ -6,7 +6,7 @@
 #ifndef _SMMU_NESTED_VCMD_H
 #define _SMMU_NESTED_VCMD_H
 
-#include <linux/types.h>
+#include "cmd.h"
 
 /**
  * struct smmu_vcmd_limits - what the SMMU, as the guest sees it, implements
@@ -50,9 +50,9 @@ struct smmu_vcmd {
 	u32 vsid;
 };
 
-int smmu_vcmd_check(const __le64 cmd[2], const struct smmu_vcmd_limits *limits,
+int smmu_vcmd_check(const __le64 cmd[CMD_DWORDS], const struct smmu_vcmd_limits *limits,
 		    struct smmu_vcmd *out, const char **why);
-void smmu_vcmd_set_vmid(__le64 cmd[2], u16 vmid);
-void smmu_vcmd_set_sid(__le64 cmd[2], u32 sid);
+void smmu_vcmd_set_vmid(__le64 cmd[CMD_DWORDS], u16 vmid);
+void smmu_vcmd_set_sid(__le64 cmd[CMD_DWORDS], u32 sid);
 
 #endif /* _SMMU_NESTED_VCMD_H */

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Check of the commands that a guest wrote. Arm IHI 0070, chapter 4.
+ *
+ * Invariant: a command that passes, after smmu_vcmd_set_vmid() or
+ * smmu_vcmd_set_sid(), is legal for the SMMU that the limits describe. It cannot
+ * stop the command queue, and cannot touch what another guest has cached.
+ *
+ * A command is first looked up by its opcode: the table says which bits it may
+ * have at all. Most commands pass with that and one or two tests more.
+ */
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/limits.h>
+
+#include "cmd.h"
+#include "vcmd.h"
+
+#define VCMD_ASID	BIT(0)
+#define VCMD_RANGE	BIT(1)
+#define VCMD_SID	BIT(2)
+#define VCMD_SSID	BIT(3)
+
+#define VCMD_RANGE0	(CMD_TLBI0_NUM | CMD_TLBI0_SCALE_DS)
+#define VCMD_RANGE1	(CMD_TLBI1_TTL | CMD_TLBI1_TG)
+
+#define VCMD_ADDR1	(CMD_TLBI1_LEAF | VCMD_RANGE1 | CMD_TLBI1_ADDR)
+
+/* ASIDs have 8 bits without IDR0.ASID16 */
+#define VCMD_ASID_HIGH	GENMASK_ULL(63, 56)
+
+/* A larger exponent means the same as this one, but is not to be relied upon */
+#define VCMD_SCALE_MAX	39
+
+/**
+ * struct vcmd_rule - what a command may be
+ * @word0: bits of word 0 that it may have
+ * @word1: bits of word 1 that it may have
+ * @kind: enum smmu_vcmd_kind; 0: not for guests
+ * @flags: VCMD_*
+ */
+struct vcmd_rule {
+	u64 word0;
+	u64 word1;
+	u8 kind;
+	u8 flags;
+};
+
+/*
+ * The VMID is in none of them: the guest has none. Nor is SSec, nor the NS bit of
+ * PREFETCH_ADDR: the guest has no Secure state.
+ */
+static const struct vcmd_rule vcmd_rules[U8_MAX + 1] = {
+	[CMD_OP_PREFETCH_CONFIG] = {
+		CMD0_OP | CMD0_SSV | CMD0_SSID | CMD0_SID, 0,
+		SMMU_VCMD_DROP, VCMD_SID | VCMD_SSID },
+	[CMD_OP_PREFETCH_ADDR] = {
+		CMD0_OP | CMD0_SSV | CMD0_SSID | CMD0_SID,
+		CMD_PREFETCH1_SIZE | CMD_PREFETCH1_STRIDE | CMD_PREFETCH1_ADDR,
+		SMMU_VCMD_DROP, VCMD_SID | VCMD_SSID },
+	[CMD_OP_CFGI_CD] = {
+		CMD0_OP | CMD0_SSID | CMD0_SID, CMD_CFGI1_LEAF,
+		SMMU_VCMD_CFGI, VCMD_SID | VCMD_SSID },
+	[CMD_OP_CFGI_CD_ALL] = {
+		CMD0_OP | CMD0_SID, 0,
+		SMMU_VCMD_CFGI, VCMD_SID },
+	[CMD_OP_TLBI_NH_ALL] = {
+		CMD0_OP, 0,
+		SMMU_VCMD_TLBI, 0 },
+	[CMD_OP_TLBI_NH_ASID] = {
+		CMD0_OP | CMD_TLBI0_ASID, 0,
+		SMMU_VCMD_TLBI, VCMD_ASID },
+	[CMD_OP_TLBI_NH_VA] = {
+		CMD0_OP | CMD_TLBI0_ASID | VCMD_RANGE0, VCMD_ADDR1,
+		SMMU_VCMD_TLBI, VCMD_ASID | VCMD_RANGE },
+	[CMD_OP_TLBI_NH_VAA] = {
+		CMD0_OP | VCMD_RANGE0, VCMD_ADDR1,
+		SMMU_VCMD_TLBI, VCMD_RANGE },
+	[CMD_OP_TLBI_NSNH_ALL] = {
+		CMD0_OP, 0,
+		SMMU_VCMD_TLBI, 0 },
+	[CMD_OP_ATC_INV] = {
+		CMD0_OP | CMD_ATC0_GLOBAL | CMD0_SSV | CMD0_SSID | CMD0_SID,
+		CMD_ATC1_SIZE | CMD_ATC1_ADDR,
+		SMMU_VCMD_ATC, VCMD_SID | VCMD_SSID },
+	/* A signal would go to the host; without one there is no message. */
+	[CMD_OP_SYNC] = {
+		CMD0_OP, 0,
+		SMMU_VCMD_DROP, 0 },
+};
+
+/* Section 4.4.1.1. Called where one of the fields is not zero. */
+static const char *vcmd_bad_range(u64 word0, u64 word1,
+				  const struct smmu_vcmd_limits *limits)
+{
+	u8 tg = FIELD_GET(CMD_TLBI1_TG, word1);
+	u8 ttl = FIELD_GET(CMD_TLBI1_TTL, word1);
+	u8 scale = FIELD_GET(CMD_TLBI0_SCALE_DS, word0);
+
+	if (!limits->ril)
+		return "NUM, SCALE, TTL or TG is set, but IDR3.RIL is 0";
+	if (tg == CMD_TLBI_TG_NONE)
+		return "NUM, SCALE or TTL is set, but TG is 0";
+	if (!(word0 & VCMD_RANGE0) && !ttl)
+		return "TG is set, but NUM, SCALE and TTL are 0";
+	if (!limits->ds && word0 & CMD_TLBI0_SCALE_DS & ~CMD_TLBI0_SCALE)
+		return "SCALE has 6 bits, but IDR5.DS is 0";
+	if (scale > VCMD_SCALE_MAX)
+		return "SCALE is out of range";
+	if (!limits->ds && tg == CMD_TLBI_TG_16K && ttl == 1)
+		return "TTL is 1 for 16 KiB granules, but IDR5.DS is 0";
+	return NULL;
+}
+
+static const char *vcmd_bad_ssid(u64 word0,
+				 const struct smmu_vcmd_limits *limits)
+{
+	if (FIELD_GET(CMD0_SSID, word0) >> limits->ssid_bits)
+		return "SubstreamID is out of range";
+	/* The opcodes that have no SSV or G have refused these bits already. */
+	if (!limits->ssid_bits && word0 & (CMD0_SSV | CMD_ATC0_GLOBAL))
+		return "SSV or G is set, but IDR1.SSIDSIZE is 0";
+	return NULL;
+}
+
+static const char *vcmd_bad(u64 word0, u64 word1, const struct vcmd_rule *rule,
+			    const struct smmu_vcmd_limits *limits)
+{
+	const char *bad = NULL;
+
+	if ((word0 & ~rule->word0) | (word1 & ~rule->word1))
+		return "a bit is set that the command does not have";
+	if (rule->flags & VCMD_ASID && !limits->asid16 &&
+	    word0 & VCMD_ASID_HIGH)
+		return "ASID has more than 8 bits, but IDR0.ASID16 is 0";
+	if (rule->flags & VCMD_RANGE &&
+	    (word0 & VCMD_RANGE0) | (word1 & VCMD_RANGE1))
+		bad = vcmd_bad_range(word0, word1, limits);
+	if (rule->flags & VCMD_SSID)
+		bad = vcmd_bad_ssid(word0, limits);
+	if (rule->kind == SMMU_VCMD_ATC &&
+	    FIELD_GET(CMD_ATC1_SIZE, word1) > CMD_ATC_SIZE_ALL)
+		return "Size is out of range";
+	return bad;
+}
+
+/**
+ * smmu_vcmd_check - is a guest's command legal, and what is to be done with it
+ * @cmd: the command
+ * @limits: what the SMMU can do
+ * @out: what the command is; set on success only
+ * @why: a constant string for the log, which names the field; set on error only
+ *
+ * Return: 0; -EOPNOTSUPP: not a command for guests, or one that this SMMU does
+ * not have; -EINVAL: a bit or a value is not legal.
+ */
+int smmu_vcmd_check(const __le64 cmd[CMD_DWORDS],
+		    const struct smmu_vcmd_limits *limits,
+		    struct smmu_vcmd *out, const char **why)
+{
+	u64 word0 = le64_to_cpu(cmd[0]), word1 = le64_to_cpu(cmd[1]);
+	const struct vcmd_rule *rule = &vcmd_rules[word0 & CMD0_OP];
+	const char *bad;
+
+	if (unlikely(!rule->kind)) {
+		*why = "not a command for guests";
+		return -EOPNOTSUPP;
+	}
+	if (unlikely(rule->kind == SMMU_VCMD_ATC && !limits->ats)) {
+		*why = "ATC_INV, but IDR0.ATS is 0";
+		return -EOPNOTSUPP;
+	}
+	bad = vcmd_bad(word0, word1, rule, limits);
+	if (unlikely(bad)) {
+		*why = bad;
+		return -EINVAL;
+	}
+	out->kind = rule->kind;
+	out->has_sid = rule->flags & VCMD_SID;
+	out->vsid = out->has_sid ? FIELD_GET(CMD0_SID, word0) : 0;
+	return 0;
+}
+
+/**
+ * smmu_vcmd_set_vmid - confine a command to a virtual machine
+ * @cmd: smmu_vcmd_check() said SMMU_VCMD_TLBI
+ * @vmid: the virtual machine's VMID
+ *
+ * TLBI_NSNH_ALL, which to the guest means all of its machine, becomes
+ * TLBI_NH_ALL, since it would mean all machines here.
+ */
+void smmu_vcmd_set_vmid(__le64 cmd[CMD_DWORDS], u16 vmid)
+{
+	u64 word0 = le64_to_cpu(cmd[0]);
+
+	if (FIELD_GET(CMD0_OP, word0) == CMD_OP_TLBI_NSNH_ALL)
+		word0 = FIELD_PREP(CMD0_OP, CMD_OP_TLBI_NH_ALL);
+	word0 &= ~CMD_TLBI0_VMID;
+	word0 |= FIELD_PREP(CMD_TLBI0_VMID, vmid);
+	cmd[0] = cpu_to_le64(word0);
+}
+
+/**
+ * smmu_vcmd_set_sid - direct a command to a device
+ * @cmd: smmu_vcmd_check() said SMMU_VCMD_CFGI or SMMU_VCMD_ATC
+ * @sid: the device's StreamID in the hardware
+ */
+void smmu_vcmd_set_sid(__le64 cmd[CMD_DWORDS], u32 sid)
+{
+	cmd[0] &= ~cpu_to_le64(CMD0_SID);
+	cmd[0] |= cpu_to_le64(FIELD_PREP(CMD0_SID, sid));
+}
