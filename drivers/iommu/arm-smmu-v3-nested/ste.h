@@ -147,10 +147,9 @@ struct smmu_ste_step {
  * @nsteps: number of valid members of @step; 0: the contents are the same
  * @hitless: at every moment the hardware sees the old or the new configuration;
  *	if not, it refuses accesses in between with C_BAD_STE
- * @step: to be done in this order. For each: write the words for which
- *	smmu_ste_plan_writes(), in any order, each with a single store of
- *	smmu_ste_plan_word(); make the stores visible to the SMMU; CMD_CFGI_STE
- *	of the stream; CMD_SYNC; wait for it.
+ * @step: to be done in this order. For each: write the words of the mask, in any
+ *	order, each with a single store of smmu_ste_step_word(); make the stores
+ *	visible to the SMMU; CMD_CFGI_STE of the stream; CMD_SYNC; wait for it.
  * @staged: image for steps before the target is complete
  * @target: the new content
  */
@@ -166,24 +165,12 @@ void smmu_ste_plan(const struct smmu_ste *cur, const struct smmu_ste *target,
 		   struct smmu_ste_plan *plan);
 
 /**
- * smmu_ste_plan_writes - whether a step writes a word
+ * smmu_ste_step_word - the value that a step writes
  * @plan: the plan
  * @step: number of the step, smaller than plan->nsteps
- * @word: number of the word
+ * @word: number of a word in the mask of the step
  */
-static inline bool smmu_ste_plan_writes(const struct smmu_ste_plan *plan,
-					unsigned int step, unsigned int word)
-{
-	return plan->step[step].mask & BIT(word);
-}
-
-/**
- * smmu_ste_plan_word - the value that a step writes
- * @plan: the plan
- * @step: number of the step, smaller than plan->nsteps
- * @word: number of a word that the step writes
- */
-static inline __le64 smmu_ste_plan_word(const struct smmu_ste_plan *plan,
+static inline __le64 smmu_ste_step_word(const struct smmu_ste_plan *plan,
 					unsigned int step, unsigned int word)
 {
 	return plan->step[step].staged ? plan->staged.data[word] :
