@@ -24,7 +24,8 @@
  *
  *  - a size smaller than the first published form of the structure is refused
  *    with EINVAL; one larger than what the kernel knows is accepted as long as
- *    the bytes that the kernel does not know are zero, else E2BIG;
+ *    the bytes that the kernel does not know are zero, else E2BIG, as is any
+ *    size above 4096;
  *  - zero in a member means "not there"; what an older caller does not pass is
  *    taken as zero, what it has no room for is not returned;
  *  - unknown bits in a flags member, and unknown values of a type member, are
@@ -38,7 +39,7 @@
  *
  *  - EFAULT: the structure, or memory that it points to, is not accessible;
  *  - EINVAL: bad size, a reserved member is not zero, a value out of its range;
- *  - E2BIG: non-zero bytes after what this kernel knows;
+ *  - E2BIG: non-zero bytes after what this kernel knows, or more than 4096;
  *  - EOPNOTSUPP: an unknown flag or type, or one that this IOMMU cannot do;
  *  - ENOMEM: no memory;
  *  - EINTR: a fatal signal arrived while waiting; nothing was changed;
@@ -67,21 +68,21 @@ enum vfio_nested_backend {
  * kernel, the IOMMU or the device cannot do it or may not do it here.
  */
 /* A stage-1 context can be bound. */
-#define VFIO_NESTED_CAP_STAGE1		(1ULL << 0)
+#define VFIO_NESTED_CAP_STAGE1		0x1ULL
 /* Native invalidation commands are carried to the hardware. */
-#define VFIO_NESTED_CAP_INVALIDATE	(1ULL << 1)
+#define VFIO_NESTED_CAP_INVALIDATE	0x2ULL
 /* Non-recoverable faults are reported. */
-#define VFIO_NESTED_CAP_EVENTS		(1ULL << 2)
+#define VFIO_NESTED_CAP_EVENTS		0x4ULL
 /* The guest may enable address translation services for the device. */
-#define VFIO_NESTED_CAP_ATS		(1ULL << 3)
+#define VFIO_NESTED_CAP_ATS		0x8ULL
 /* More than one stage-1 table for each device. */
-#define VFIO_NESTED_CAP_PASID		(1ULL << 4)
+#define VFIO_NESTED_CAP_PASID		0x10ULL
 /* Accesses can be stalled and resumed. */
-#define VFIO_NESTED_CAP_STALL		(1ULL << 5)
+#define VFIO_NESTED_CAP_STALL		0x20ULL
 /* PCI page requests are reported and answered. */
-#define VFIO_NESTED_CAP_PRI		(1ULL << 6)
+#define VFIO_NESTED_CAP_PRI		0x40ULL
 /* The device's DMA is coherent whatever attributes stage 1 asks for. */
-#define VFIO_NESTED_CAP_COHERENT	(1ULL << 7)
+#define VFIO_NESTED_CAP_COHERENT	0x80ULL
 
 /**
  * struct vfio_nested_info_smmuv3 - SMMUv3 ID registers as a guest may see them
@@ -110,7 +111,7 @@ struct vfio_nested_info_smmuv3 {
  * @size: sizeof(struct vfio_nested_info)
  * @flags: in: zero
  * @backend: out: enum vfio_nested_backend
- * @data_len: in: bytes of room at @data_uptr, may be zero; out: bytes that the
+ * @data_len: in: bytes of room at @data_uptr, zero to 4096; out: bytes that the
  *	kernel has for this backend, even where that is more than the room
  * @data_uptr: in: where the architecture's own structure goes:
  *	struct vfio_nested_info_smmuv3. At most @data_len bytes are written; room
@@ -129,8 +130,8 @@ struct vfio_nested_info_smmuv3 {
  * @msi_size: out: bytes of that window; 0: interrupts do not pass stage 1
  *
  * On a device fd: about the IOMMU behind this device, before or after binding.
- * On a nested fd: about the IOMMU of the devices bound to it; before the first
- * binding @backend is VFIO_NESTED_BACKEND_NONE and only the limits of the fd
+ * On a nested fd: about the IOMMU of the devices bound to it; while no device is
+ * bound @backend is VFIO_NESTED_BACKEND_NONE and only the limits of the fd
  * (@max_bindings, @ring_entries_max, @ring_record_size) are set.
  *
  * Errors: ENODEV: the device has no IOMMU that one of our backends drives.
@@ -151,6 +152,7 @@ struct vfio_nested_info {
 	__aligned_u64 msi_start;
 	__aligned_u64 msi_size;
 };
+
 #define VFIO_NESTED_INFO	_IO(VFIO_NESTED_TYPE, 0x00)
 
 /**
@@ -167,8 +169,11 @@ struct vfio_nested_info {
  * changes for the device's DMA until a context is set.
  *
  * All devices of one nested fd have the same physical IOMMU and the same
- * stage 2. A binding ends with VFIO_DEVICE_NESTED_UNBIND or with the device fd;
- * in both cases the device is back on stage 2 alone.
+ * stage 2; with the last of them the virtual IOMMU lets go of both, and the next
+ * device may bring others. A binding ends with VFIO_DEVICE_NESTED_UNBIND or with
+ * the device fd; in both cases the device is back on stage 2 alone. It stays
+ * across a reset of the device: while that lasts no access passes, and after it
+ * the context that was set last is in force.
  *
  * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
  * EBUSY: this device is bound already; EEXIST: @virtual_id is taken; EXDEV: the
@@ -184,6 +189,7 @@ struct vfio_device_nested_bind {
 	__u32 __reserved;
 	__aligned_u64 virtual_id;
 };
+
 #define VFIO_DEVICE_NESTED_BIND	_IO(VFIO_NESTED_TYPE, 0x01)
 
 /**
@@ -200,6 +206,7 @@ struct vfio_device_nested_unbind {
 	__u32 size;
 	__u32 flags;
 };
+
 #define VFIO_DEVICE_NESTED_UNBIND	_IO(VFIO_NESTED_TYPE, 0x02)
 
 /**
@@ -244,7 +251,8 @@ struct vfio_nested_context_smmuv3 {
  * @flags: zero
  * @virtual_id: a bound device
  * @type: enum vfio_nested_context_type
- * @data_len: bytes at @data_uptr; zero for CLEAR, BYPASS and ABORT
+ * @data_len: bytes at @data_uptr; zero for CLEAR, BYPASS and ABORT, else the size
+ *	of the structure, as the caller knows it (see the general format)
  * @data_uptr: the structure that @type names
  *
  * Sets or replaces the stage-1 context of one device. When the call returns the
@@ -267,6 +275,7 @@ struct vfio_nested_set_context {
 	__u32 data_len;
 	__aligned_u64 data_uptr;
 };
+
 #define VFIO_NESTED_SET_CONTEXT	_IO(VFIO_NESTED_TYPE, 0x10)
 
 /**
@@ -311,12 +320,14 @@ struct vfio_nested_command_smmuv3 {
  * Carries the guest's commands to the hardware in their order, and waits until
  * the hardware has done what they ask. Commands before the first bad one take
  * effect, none after it; the error is that of the first bad one, which
- * @entry_num tells. A virtual IOMMU without devices has no caches: commands
- * that name no device are checked for their form only.
+ * @entry_num tells. While no device is bound there is nothing to invalidate,
+ * and not even the kind of command is known: a VMM then completes the guest's
+ * commands by itself.
  *
- * Errors: ENODEV: no device has been bound yet, so the kind of command is not
- * known; ENOENT, EOPNOTSUPP, EINVAL: of the first bad command; EIO: the hardware
- * did not answer; EINTR: a fatal signal arrived between commands.
+ * Errors: ENODEV: no device is bound; ENOENT, EOPNOTSUPP, EINVAL: of the first
+ * bad command; EFAULT: the first bad command cannot be read, or @entry_num cannot
+ * be written; EIO: the hardware did not answer, and what @entry_num counts may
+ * not have taken effect; EINTR: a fatal signal arrived between commands.
  */
 struct vfio_nested_invalidate {
 	__u32 size;
@@ -327,6 +338,7 @@ struct vfio_nested_invalidate {
 	__u32 __reserved;
 	__aligned_u64 entries_uptr;
 };
+
 #define VFIO_NESTED_INVALIDATE	_IO(VFIO_NESTED_TYPE, 0x11)
 
 /**
@@ -358,7 +370,10 @@ enum vfio_nested_ring_type {
  *	that the kernel writes
  * @records_offset: out: where the first record is
  *
- * Makes the ring; there is one of a type for the life of the nested fd. The
+ * Makes the ring; there is one of a type for the life of the nested fd. It is
+ * mapped as a whole: MAP_SHARED, at @mmap_offset, @mmap_size bytes, readable and
+ * writable but not executable. A mapping keeps the nested fd open. poll() says
+ * that the nested fd is readable while there are records in the fault ring. The
  * indexes count records since set-up and wrap at 1 << 32: the record of index i
  * is number i % @entries, the ring is empty where producer == consumer and full
  * where producer - consumer == @entries. The kernel keeps its own producer index
@@ -385,6 +400,7 @@ struct vfio_nested_setup_ring {
 	__u32 lost_offset;
 	__u32 records_offset;
 };
+
 #define VFIO_NESTED_SETUP_RING	_IO(VFIO_NESTED_TYPE, 0x12)
 
 /**
@@ -431,21 +447,21 @@ enum vfio_nested_fault_reason {
 };
 
 /* struct vfio_nested_fault.flags */
-#define VFIO_NESTED_FAULT_PASID		(1U << 0)	/* @pasid is valid */
-#define VFIO_NESTED_FAULT_ADDRESS	(1U << 1)	/* @address is valid */
-#define VFIO_NESTED_FAULT_IPA		(1U << 2)	/* @ipa is valid */
-#define VFIO_NESTED_FAULT_READ		(1U << 3)
-#define VFIO_NESTED_FAULT_WRITE		(1U << 4)
-#define VFIO_NESTED_FAULT_EXEC		(1U << 5)
-#define VFIO_NESTED_FAULT_PRIV		(1U << 6)
+#define VFIO_NESTED_FAULT_PASID		0x001U	/* @pasid is valid */
+#define VFIO_NESTED_FAULT_ADDRESS	0x002U	/* @address is valid */
+#define VFIO_NESTED_FAULT_IPA		0x004U	/* @ipa is valid */
+#define VFIO_NESTED_FAULT_READ		0x008U
+#define VFIO_NESTED_FAULT_WRITE		0x010U
+#define VFIO_NESTED_FAULT_EXEC		0x020U
+#define VFIO_NESTED_FAULT_PRIV		0x040U
 /* Stage 2, the VMM's own mapping, refused it; the guest has no part in it. */
-#define VFIO_NESTED_FAULT_STAGE2	(1U << 7)
+#define VFIO_NESTED_FAULT_STAGE2	0x080U
 /* The last page request of its group. */
-#define VFIO_NESTED_FAULT_LAST		(1U << 8)
+#define VFIO_NESTED_FAULT_LAST		0x100U
 /* The device reported more than its quota; its records are off until a new
  * context is set.
  */
-#define VFIO_NESTED_FAULT_THROTTLED	(1U << 9)
+#define VFIO_NESTED_FAULT_THROTTLED	0x200U
 
 /**
  * struct vfio_nested_fault - one record of the fault ring
@@ -517,6 +533,7 @@ struct vfio_nested_stats {
 	__aligned_u64 faults_expired;
 	__aligned_u64 faults_aborted;
 };
+
 #define VFIO_NESTED_STATS	_IO(VFIO_NESTED_TYPE, 0x13)
 
 #endif /* _UAPI_LINUX_VFIO_NESTED_H */

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Library for VFIO drivers: a VFIO device's part in nested translation.
+ *
+ * Invariants:
+ *  - a device has at most one binding, which its vfio_nested_device owns and
+ *    which is gone when the last file of the device has been closed;
+ *  - between reset_prepare and reset_done every binding, also one made
+ *    meanwhile, is in reset; a backend sees the two in pairs;
+ *  - a binding keeps its virtual IOMMU, not the nested fd: no file refers to
+ *    another file.
+ */
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include <linux/vfio-nested.h>
+
+#include "private.h"
+#include "ring.h"
+
+/* The architecture's part of the answer; room that is left over is cleared. */
+static int copy_arch_info(const struct vfio_nested_info *cmd,
+			  const struct iommu_nested_info *info)
+{
+	void __user *to = u64_to_user_ptr(cmd->data_uptr);
+	u32 len = min(cmd->data_len, info->arch_len);
+
+	if (cmd->data_len > VFIO_NESTED_MAX_USER_SIZE)
+		return -EINVAL;
+	if (copy_to_user(to, &info->arch, len))
+		return -EFAULT;
+	if (clear_user(to + len, cmd->data_len - len))
+		return -EFAULT;
+	return 0;
+}
+
+/* Answer VFIO_NESTED_INFO, which both kinds of file have. */
+int vfio_nested_respond_info(const struct vfio_nested_call *call,
+			     const struct iommu_nested_info *info, u32 type)
+{
+	struct vfio_nested_info *cmd = call->cmd;
+	int ret;
+
+	ret = copy_arch_info(cmd, info);
+	if (ret)
+		return ret;
+	cmd->backend = type;
+	cmd->data_len = info->arch_len;
+	cmd->caps = info->caps;
+	cmd->virtual_id_bits = info->virtual_id_bits;
+	cmd->pasid_bits = info->pasid_bits;
+	cmd->max_pending = info->max_pending;
+	cmd->max_bindings = IOMMU_NESTED_MAX_BINDINGS;
+	cmd->ring_entries_max = VFIO_NESTED_RING_ENTRIES_MAX;
+	cmd->ring_record_size = sizeof(struct vfio_nested_fault);
+	cmd->msi_start = info->msi_start;
+	cmd->msi_size = info->msi_size;
+	return vfio_nested_respond(call);
+}
+
+static int device_ioctl_info(void *context, struct vfio_nested_call *call)
+{
+	struct vfio_nested_device *ndev = context;
+	struct iommu_nested_info info;
+	u32 type;
+	int ret;
+
+	ret = iommu_nested_device_info(ndev->dev, &info, &type);
+	if (ret)
+		return ret;
+	return vfio_nested_respond_info(call, &info, type);
+}
+
+static int device_bind(struct vfio_nested_device *ndev,
+		       struct vfio_nested *nested, u64 virtual_id)
+{
+	struct iommu_nested_binding *binding;
+
+	lockdep_assert_held(&ndev->lock);
+
+	if (ndev->binding)
+		return -EBUSY;
+	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id);
+	if (IS_ERR(binding))
+		return PTR_ERR(binding);
+	if (ndev->in_reset)
+		iommu_nested_reset_prepare(binding);
+	ndev->binding = binding;
+	return 0;
+}
+
+static int device_ioctl_bind(void *context, struct vfio_nested_call *call)
+{
+	const struct vfio_device_nested_bind *cmd = call->cmd;
+	struct vfio_nested_device *ndev = context;
+	struct vfio_nested *nested;
+	struct file *file;
+	int ret;
+
+	if (cmd->__reserved)
+		return -EINVAL;
+	file = fget(cmd->nested_fd);
+	if (!file)
+		return -EBADF;
+	nested = vfio_nested_from_file(file);
+	if (!nested) {
+		ret = -EBADF;
+		goto put_file;
+	}
+
+	ret = mutex_lock_killable(&ndev->lock);
+	if (!ret) {
+		ret = device_bind(ndev, nested, cmd->virtual_id);
+		mutex_unlock(&ndev->lock);
+	}
+put_file:
+	fput(file);
+	return ret;
+}
+
+static bool device_unbind(struct vfio_nested_device *ndev)
+{
+	struct iommu_nested_binding *binding = ndev->binding;
+
+	lockdep_assert_held(&ndev->lock);
+
+	if (!binding)
+		return false;
+	ndev->binding = NULL;
+	iommu_nested_unbind(binding);
+	return true;
+}
+
+static int device_ioctl_unbind(void *context, struct vfio_nested_call *call)
+{
+	struct vfio_nested_device *ndev = context;
+	int ret;
+
+	ret = mutex_lock_killable(&ndev->lock);
+	if (ret)
+		return ret;
+	if (!device_unbind(ndev))
+		ret = -ENOENT;
+	mutex_unlock(&ndev->lock);
+	return ret;
+}
+
+static const struct vfio_nested_ioctl device_ioctls[] = {
+	VFIO_NESTED_IOCTL(VFIO_NESTED_INFO, struct vfio_nested_info, msi_size,
+			  device_ioctl_info),
+	VFIO_NESTED_IOCTL(VFIO_DEVICE_NESTED_BIND,
+			  struct vfio_device_nested_bind, virtual_id,
+			  device_ioctl_bind),
+	VFIO_NESTED_IOCTL(VFIO_DEVICE_NESTED_UNBIND,
+			  struct vfio_device_nested_unbind, flags,
+			  device_ioctl_unbind),
+};
+
+/**
+ * vfio_nested_device_ioctl - ioctls of nested translation on a VFIO device
+ * @ndev: the device's
+ * @cmd: number, of type VFIO_NESTED_TYPE
+ * @arg: the user's pointer
+ *
+ * For the VFIO driver's ioctl operation.
+ *
+ * Context: process, without any lock that @ndev->lock is inside of.
+ * Return: 0; -ENOTTY: no ioctl of a device; else what the uAPI says of the ioctl.
+ */
+long vfio_nested_device_ioctl(struct vfio_nested_device *ndev,
+			      unsigned int cmd, unsigned long arg)
+{
+	return vfio_nested_dispatch(device_ioctls, ARRAY_SIZE(device_ioctls),
+				    ndev, cmd, arg);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_ioctl);
+
+/**
+ * vfio_nested_device_init - the device is not bound
+ * @ndev: in the VFIO driver's device structure
+ * @dev: the physical device, which the driver keeps as long as @ndev
+ *
+ * Context: any.
+ */
+void vfio_nested_device_init(struct vfio_nested_device *ndev,
+			     struct device *dev)
+{
+	ndev->dev = dev;
+	ndev->binding = NULL;
+	ndev->in_reset = false;
+	mutex_init(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_init);
+
+/**
+ * vfio_nested_device_destroy - the opposite of vfio_nested_device_init()
+ * @ndev: without a binding, see vfio_nested_device_close()
+ *
+ * Context: any.
+ */
+void vfio_nested_device_destroy(struct vfio_nested_device *ndev)
+{
+	WARN_ON(ndev->binding);
+	mutex_destroy(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_destroy);
+
+/**
+ * vfio_nested_device_close - the last file of the device is being closed
+ * @ndev: the device's
+ *
+ * Ends the binding. For the VFIO driver's close_device operation, before the
+ * device is disabled and reset.
+ *
+ * Context: process; takes @ndev->lock.
+ */
+void vfio_nested_device_close(struct vfio_nested_device *ndev)
+{
+	mutex_lock(&ndev->lock);
+	device_unbind(ndev);
+	mutex_unlock(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_close);
+
+/**
+ * vfio_nested_device_reset_prepare - the device is about to be reset
+ * @ndev: the device's
+ *
+ * No DMA of a bound device passes until vfio_nested_device_reset_done(). The
+ * two are called in pairs, under a lock that excludes another reset; binding
+ * and unbinding may come in between.
+ *
+ * Context: process, usually with the device lock held; takes @ndev->lock.
+ */
+void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev)
+{
+	mutex_lock(&ndev->lock);
+	ndev->in_reset = true;
+	if (ndev->binding)
+		iommu_nested_reset_prepare(ndev->binding);
+	mutex_unlock(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_reset_prepare);
+
+/**
+ * vfio_nested_device_reset_done - the device has been reset
+ * @ndev: the device's
+ *
+ * Context: process, as vfio_nested_device_reset_prepare(); takes @ndev->lock.
+ */
+void vfio_nested_device_reset_done(struct vfio_nested_device *ndev)
+{
+	mutex_lock(&ndev->lock);
+	ndev->in_reset = false;
+	if (ndev->binding)
+		iommu_nested_reset_done(ndev->binding);
+	mutex_unlock(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_reset_done);

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/vfio-nested: one open file is one virtual IOMMU.
+ *
+ * Invariants:
+ *  - the file holds one reference to its virtual IOMMU, each binding another; the
+ *    last of them frees everything, so that devices may outlive the file;
+ *  - the file refers to no device and no device to the file: closing them in any
+ *    order leaves nothing behind;
+ *  - the code of this module outlives every binding, because bindings are owned
+ *    by VFIO drivers that are linked to it.
+ *
+ * Anybody may open the file: without a device that VFIO lets the caller have, it
+ * is some memory that the caller's memory cgroup is charged for.
+ */
+#include <linux/file.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "private.h"
+#include "ring.h"
+
+/* mmap() offset of the fault ring; other rings can have other multiples. */
+#define RING_OFFSET(type)	((u64)(type) * SZ_256M)
+
+/* False if there is a ring already, which then stays. */
+static bool publish_ring(struct vfio_nested *nested,
+			 struct vfio_nested_ring *ring)
+{
+	return !cmpxchg_release(&nested->ring, NULL, ring);
+}
+
+static struct vfio_nested_ring *published_ring(struct vfio_nested *nested)
+{
+	/* Pairs with publish_ring(): what is in the ring comes with it. */
+	return smp_load_acquire(&nested->ring);
+}
+
+static bool nested_deliver(void *data, const struct vfio_nested_fault *fault)
+{
+	struct vfio_nested_ring *ring = published_ring(data);
+
+	return ring && vfio_nested_ring_push(ring, fault);
+}
+
+static void nested_wake(void *data)
+{
+	struct vfio_nested *nested = data;
+
+	vfio_nested_ring_signal(published_ring(nested));
+	if (wq_has_sleeper(&nested->wait))
+		wake_up_poll(&nested->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void nested_release(void *data)
+{
+	struct vfio_nested *nested = data;
+
+	if (nested->ring)
+		vfio_nested_ring_destroy(nested->ring);
+	kfree(nested);
+}
+
+static const struct iommu_nested_user nested_user = {
+	.deliver = nested_deliver,
+	.wake = nested_wake,
+	.release = nested_release,
+};
+
+static int nested_ioctl_info(void *context, struct vfio_nested_call *call)
+{
+	struct vfio_nested *nested = context;
+	struct iommu_nested_info info;
+	u32 type;
+	int ret;
+
+	ret = iommu_nested_viommu_info(nested->viommu, &info, &type);
+	if (ret)
+		return ret;
+	return vfio_nested_respond_info(call, &info, type);
+}
+
+/* Bytes of data that each type of context has. */
+static const u8 context_len[] = {
+	[VFIO_NESTED_CONTEXT_CLEAR] = 0,
+	[VFIO_NESTED_CONTEXT_BYPASS] = 0,
+	[VFIO_NESTED_CONTEXT_ABORT] = 0,
+	[VFIO_NESTED_CONTEXT_SMMUV3] = sizeof(struct vfio_nested_context_smmuv3),
+};
+
+/* The general format's rules for sizes, applied to the data of a context. */
+static int copy_context(struct iommu_nested_context *context,
+			const struct vfio_nested_set_context *cmd)
+{
+	if (cmd->type >= ARRAY_SIZE(context_len))
+		return -EOPNOTSUPP;
+
+	context->type = cmd->type;
+	context->len = context_len[cmd->type];
+	if (!context->len)
+		return cmd->data_len ? -EINVAL : 0;
+	if (cmd->data_len < context->len)
+		return -EINVAL;
+	if (cmd->data_len > VFIO_NESTED_MAX_USER_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(&context->data, context->len,
+				     u64_to_user_ptr(cmd->data_uptr),
+				     cmd->data_len);
+}
+
+static int nested_ioctl_set_context(void *context,
+				    struct vfio_nested_call *call)
+{
+	const struct vfio_nested_set_context *cmd = call->cmd;
+	struct iommu_nested_context stage1 = {};
+	struct vfio_nested *nested = context;
+	int ret;
+
+	static_assert(sizeof(stage1.data) == IOMMU_NESTED_CONTEXT_MAX_LEN);
+
+	ret = copy_context(&stage1, cmd);
+	if (ret)
+		return ret;
+	return iommu_nested_set_context(nested->viommu, cmd->virtual_id,
+					&stage1);
+}
+
+static int nested_ioctl_invalidate(void *context,
+				   struct vfio_nested_call *call)
+{
+	struct vfio_nested_invalidate *cmd = call->cmd;
+	struct vfio_nested *nested = context;
+	u32 consumed;
+	int ret;
+
+	if (cmd->__reserved)
+		return -EINVAL;
+	ret = iommu_nested_invalidate(nested->viommu, cmd->type,
+				      cmd->entry_len,
+				      u64_to_user_ptr(cmd->entries_uptr),
+				      cmd->entry_num, &consumed);
+	cmd->entry_num = consumed;
+	/* Also on error: the caller has to know what has taken effect. */
+	return vfio_nested_respond(call) ?: ret;
+}
+
+static int nested_ioctl_setup_ring(void *context,
+				   struct vfio_nested_call *call)
+{
+	struct vfio_nested_setup_ring *cmd = call->cmd;
+	struct vfio_nested *nested = context;
+	struct vfio_nested_ring *ring;
+	int ret;
+
+	if (cmd->type != VFIO_NESTED_RING_FAULT)
+		return -EOPNOTSUPP;
+	if (published_ring(nested))
+		return -EEXIST;
+
+	ring = vfio_nested_ring_create(cmd->entries, cmd->eventfd);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+
+	cmd->record_size = sizeof(struct vfio_nested_fault);
+	cmd->mmap_offset = RING_OFFSET(VFIO_NESTED_RING_FAULT);
+	cmd->mmap_size = ring->size;
+	cmd->producer_offset = offsetof(struct vfio_nested_ring_memory,
+					producer);
+	cmd->consumer_offset = offsetof(struct vfio_nested_ring_memory,
+					consumer);
+	cmd->lost_offset = offsetof(struct vfio_nested_ring_memory, lost);
+	cmd->records_offset = offsetof(struct vfio_nested_ring_memory, records);
+
+	/* Nothing can be undone once the ring is there: first tell, then do. */
+	ret = vfio_nested_respond(call);
+	if (!ret && !publish_ring(nested, ring))
+		ret = -EEXIST;
+	if (ret)
+		vfio_nested_ring_destroy(ring);
+	return ret;
+}
+
+static int nested_ioctl_stats(void *context, struct vfio_nested_call *call)
+{
+	struct vfio_nested *nested = context;
+
+	iommu_nested_stats(nested->viommu, call->cmd);
+	return vfio_nested_respond(call);
+}
+
+static const struct vfio_nested_ioctl nested_ioctls[] = {
+	VFIO_NESTED_IOCTL(VFIO_NESTED_INFO, struct vfio_nested_info, msi_size,
+			  nested_ioctl_info),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_SET_CONTEXT,
+			  struct vfio_nested_set_context, data_uptr,
+			  nested_ioctl_set_context),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_INVALIDATE,
+			  struct vfio_nested_invalidate, entries_uptr,
+			  nested_ioctl_invalidate),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_SETUP_RING,
+			  struct vfio_nested_setup_ring, records_offset,
+			  nested_ioctl_setup_ring),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_STATS, struct vfio_nested_stats,
+			  faults_aborted, nested_ioctl_stats),
+};
+
+static long nested_fops_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg)
+{
+	return vfio_nested_dispatch(nested_ioctls, ARRAY_SIZE(nested_ioctls),
+				    file->private_data, cmd, arg);
+}
+
+static int nested_fops_open(struct inode *inode, struct file *file)
+{
+	struct vfio_nested *nested;
+	int ret;
+
+	nested = kzalloc_obj(*nested, GFP_KERNEL_ACCOUNT);
+	if (!nested)
+		return -ENOMEM;
+	init_waitqueue_head(&nested->wait);
+
+	nested->viommu = iommu_nested_viommu_create(&nested_user, nested);
+	if (IS_ERR(nested->viommu)) {
+		ret = PTR_ERR(nested->viommu);
+		kfree(nested);
+		return ret;
+	}
+	file->private_data = nested;
+	return nonseekable_open(inode, file);
+}
+
+static int nested_fops_release(struct inode *inode, struct file *file)
+{
+	struct vfio_nested *nested = file->private_data;
+
+	iommu_nested_viommu_put(nested->viommu);
+	return 0;
+}
+
+static int nested_fops_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct vfio_nested_ring *ring = published_ring(file->private_data);
+
+	if (!ring || vma->vm_pgoff !=
+		     RING_OFFSET(VFIO_NESTED_RING_FAULT) >> PAGE_SHIFT)
+		return -EINVAL;
+	return vfio_nested_ring_mmap(ring, vma);
+}
+
+static __poll_t nested_fops_poll(struct file *file,
+				 struct poll_table_struct *table)
+{
+	struct vfio_nested *nested = file->private_data;
+	struct vfio_nested_ring *ring;
+
+	poll_wait(file, &nested->wait, table);
+	ring = published_ring(nested);
+	if (!ring || vfio_nested_ring_empty(ring))
+		return 0;
+	return EPOLLIN | EPOLLRDNORM;
+}
+
+static void nested_fops_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	struct vfio_nested *nested = file->private_data;
+	struct vfio_nested_stats stats;
+
+	iommu_nested_stats(nested->viommu, &stats);
+	seq_printf(seq, "viommu:\t%u\n", nested->viommu->id);
+	seq_printf(seq, "bindings:\t%llu\n", stats.bindings);
+	seq_printf(seq, "contexts:\t%llu\n", stats.contexts);
+	seq_printf(seq, "invalidate_calls:\t%llu\n", stats.invalidate_calls);
+	seq_printf(seq, "commands:\t%llu\n", stats.commands);
+	seq_printf(seq, "commands_refused:\t%llu\n", stats.commands_refused);
+	seq_printf(seq, "events_delivered:\t%llu\n", stats.events_delivered);
+	seq_printf(seq, "events_lost:\t%llu\n", stats.events_lost);
+	seq_printf(seq, "events_throttled:\t%llu\n", stats.events_throttled);
+}
+
+static const struct file_operations nested_fops = {
+	.owner = THIS_MODULE,
+	.open = nested_fops_open,
+	.release = nested_fops_release,
+	.unlocked_ioctl = nested_fops_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = nested_fops_mmap,
+	.poll = nested_fops_poll,
+	.show_fdinfo = nested_fops_show_fdinfo,
+};
+
+/* What @file stands for, as long as the caller holds @file; NULL if not ours. */
+struct vfio_nested *vfio_nested_from_file(struct file *file)
+{
+	return file->f_op == &nested_fops ? file->private_data : NULL;
+}
+
+static struct miscdevice nested_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vfio-nested",
+	.fops = &nested_fops,
+	.mode = 0666,
+};
+
+module_misc_device(nested_misc);
+
+MODULE_DESCRIPTION("User interface for nested IOMMU translation");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of vfio-nested share with each other and with nobody else.
+ */
+#ifndef _VFIO_NESTED_PRIVATE_H
+#define _VFIO_NESTED_PRIVATE_H
+
+#include <linux/fs.h>
+#include <linux/iommu-nested.h>
+#include <linux/wait.h>
+
+struct vfio_nested_ring;
+
+/* Nothing that a user passes by size is larger; bounds what is read of it. */
+#define VFIO_NESTED_MAX_USER_SIZE	4096
+
+/**
+ * struct vfio_nested - what a nested fd stands for
+ * @viommu: holds the reference of the user interface until the file is closed
+ * @ring: the fault ring, or NULL; set once (release) and then constant
+ * @wait: who polls the nested fd
+ *
+ * Lives until the virtual IOMMU is gone, which may be long after the file.
+ */
+struct vfio_nested {
+	struct iommu_nested_viommu *viommu;
+	struct vfio_nested_ring *ring;
+	struct wait_queue_head wait;
+};
+
+struct vfio_nested *vfio_nested_from_file(struct file *file);
+
+/**
+ * struct vfio_nested_call - one ioctl, its structure copied from the user
+ * @cmd: the structure in kernel memory, what the caller left out is zero
+ * @uarg: the structure in user memory
+ * @size: bytes that both the user and the kernel know
+ */
+struct vfio_nested_call {
+	void *cmd;
+	void __user *uarg;
+	size_t size;
+};
+
+/**
+ * struct vfio_nested_ioctl - how one ioctl is carried out
+ * @cmd: its number
+ * @min_size: bytes of the first published form of its structure
+ * @size: bytes of its structure
+ * @handler: carries it out; @context is what the table is for
+ */
+struct vfio_nested_ioctl {
+	unsigned int cmd;
+	u32 min_size;
+	u32 size;
+	int (*handler)(void *context, struct vfio_nested_call *call);
+};
+
+/* An entry of a table; @last is the last member that was published first. */
+#define VFIO_NESTED_IOCTL(_cmd, _struct, _last, _handler)		\
+	{								\
+		.cmd = (_cmd),						\
+		.min_size = offsetofend(_struct, _last),		\
+		.size = sizeof(_struct),				\
+		.handler = (_handler),					\
+	}
+
+long vfio_nested_dispatch(const struct vfio_nested_ioctl *table, size_t num,
+			  void *context, unsigned int cmd, unsigned long arg);
+int vfio_nested_respond(const struct vfio_nested_call *call);
+int vfio_nested_respond_info(const struct vfio_nested_call *call,
+			     const struct iommu_nested_info *info, u32 type);
+
+#endif /* _VFIO_NESTED_PRIVATE_H */
