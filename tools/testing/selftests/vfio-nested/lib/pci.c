@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pci.h"
+#include "util.h"
+
+#define SYSFS_DEVICES	"/sys/bus/pci/devices"
+
+static int attribute(const char *name, const char *file, uint64_t *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/%s", name, file);
+	return vn_read_hex(path, value);
+}
+
+/* The last component of what the link @file of the function points to. */
+static int link_name(const char *name, const char *file, char *out,
+		     unsigned int size)
+{
+	char path[128], target[512];
+	const char *last;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/%s", name, file);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	last = strrchr(target, '/');
+	snprintf(out, size, "%s", last ? last + 1 : target);
+	return 0;
+}
+
+int vn_pci_read(struct vn_pci *pci, const char *name)
+{
+	uint64_t vendor, device, class;
+	char group[16];
+
+	if (strlen(name) >= sizeof(pci->name))
+		return vn_fail(-EINVAL, "'%s' is not a PCI address (0000:01:00.0)",
+			       name);
+	if (attribute(name, "vendor", &vendor) ||
+	    attribute(name, "device", &device) ||
+	    attribute(name, "class", &class))
+		return vn_fail(-ENODEV, "no PCI function %s", name);
+
+	snprintf(pci->name, sizeof(pci->name), "%s", name);
+	pci->vendor = vendor;
+	pci->device = device;
+	pci->class = class;
+	pci->group = -1;
+	if (!link_name(name, "iommu_group", group, sizeof(group)))
+		pci->group = atoi(group);
+	return 0;
+}
+
+int vn_pci_driver(const char *name, char *driver, unsigned int size)
+{
+	int ret;
+
+	ret = link_name(name, "driver", driver, size);
+	if (ret == -ENOENT) {
+		driver[0] = '\0';
+		return 0;
+	}
+	return ret;
+}
+
+int vn_pci_unbind(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/driver/unbind", name);
+	return vn_write_text(path, name);
+}
+
+int vn_pci_probe(const char *name)
+{
+	return vn_write_text("/sys/bus/pci/drivers_probe", name);
+}

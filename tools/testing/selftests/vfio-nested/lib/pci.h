@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What sysfs says of a PCI function. */
+#ifndef VN_PCI_H
+#define VN_PCI_H
+
+#include <stdint.h>
+
+/* A name in sysfs: 0000:00:00.0 and room to spare. */
+#define VN_PCI_NAME_LEN	16
+
+struct vn_pci {
+	char name[VN_PCI_NAME_LEN];
+	uint16_t vendor;
+	uint16_t device;
+	uint32_t class;
+	/* Number of its IOMMU group, -1 without one. */
+	int group;
+};
+
+int vn_pci_read(struct vn_pci *pci, const char *name);
+/* Name of the bound driver, an empty string without one. */
+int vn_pci_driver(const char *name, char *driver, unsigned int size);
+int vn_pci_unbind(const char *name);
+/* Binds to whichever driver driver_override names. */
+int vn_pci_probe(const char *name);
+
+#endif /* VN_PCI_H */
