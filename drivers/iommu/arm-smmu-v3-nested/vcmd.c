@@ -86,7 +86,7 @@ static const struct vcmd_rule vcmd_rules[U8_MAX + 1] = {
 	/* A signal would go to the host; without one there is no message. */
 	[CMD_OP_SYNC] = {
 		CMD0_OP, 0,
-		SMMU_VCMD_DROP, 0 },
+		SMMU_VCMD_SYNC, 0 },
 };
 
 /* Section 4.4.1.1. Called where one of the fields is not zero. */

@@ -27,12 +27,14 @@ struct smmu_vcmd_limits {
 /**
  * enum smmu_vcmd_kind - what becomes of a guest's command
  * @SMMU_VCMD_DROP: legal, nothing to be done
+ * @SMMU_VCMD_SYNC: to the hardware as it is: what follows may rely on it
  * @SMMU_VCMD_TLBI: smmu_vcmd_set_vmid(), then to the hardware
  * @SMMU_VCMD_CFGI: smmu_vcmd_set_sid(), then to the hardware
  * @SMMU_VCMD_ATC: as SMMU_VCMD_CFGI, where ATS is on for the device
  */
 enum smmu_vcmd_kind {
 	SMMU_VCMD_DROP = 1,
+	SMMU_VCMD_SYNC,
 	SMMU_VCMD_TLBI,
 	SMMU_VCMD_CFGI,
 	SMMU_VCMD_ATC,
