@@ -193,26 +193,35 @@ static bool smmu_enforce_cache_coherency(struct iommu_domain *domain)
 	return to_smmu_domain(domain)->s2.fwb;
 }
 
-static int smmu_attach_paging(COMPAT_ATTACH_DEV_ARGS(domain, dev))
+static int smmu_attach_paging(struct iommu_domain *domain, struct device *dev,
+			      struct iommu_domain *old)
 {
 	return smmu_master_attach(dev_iommu_priv_get(dev), SMMU_ATTACHED_PAGING,
 				  to_smmu_domain(domain));
 }
 
-static int smmu_attach_identity(COMPAT_ATTACH_DEV_ARGS(domain, dev))
+DEFINE_COMPAT_ATTACH_DEV(smmu_attach_paging)
+
+static int smmu_attach_identity(struct iommu_domain *domain, struct device *dev,
+				struct iommu_domain *old)
 {
 	return smmu_master_attach(dev_iommu_priv_get(dev),
 				  SMMU_ATTACHED_IDENTITY, NULL);
 }
 
-static int smmu_attach_blocked(COMPAT_ATTACH_DEV_ARGS(domain, dev))
+DEFINE_COMPAT_ATTACH_DEV(smmu_attach_identity)
+
+static int smmu_attach_blocked(struct iommu_domain *domain, struct device *dev,
+			       struct iommu_domain *old)
 {
 	return smmu_master_attach(dev_iommu_priv_get(dev), SMMU_ATTACHED_BLOCKED,
 				  NULL);
 }
 
+DEFINE_COMPAT_ATTACH_DEV(smmu_attach_blocked)
+
 const struct iommu_domain_ops smmu_paging_ops = {
-	.attach_dev			= smmu_attach_paging,
+	.attach_dev			= compat_attach_dev(smmu_attach_paging),
 	.map_pages			= smmu_map_pages,
 	.unmap_pages			= smmu_unmap_pages,
 	.flush_iotlb_all		= smmu_flush_iotlb_all,
@@ -223,7 +232,7 @@ const struct iommu_domain_ops smmu_paging_ops = {
 };
 
 static const struct iommu_domain_ops smmu_identity_ops = {
-	.attach_dev	= smmu_attach_identity,
+	.attach_dev	= compat_attach_dev(smmu_attach_identity),
 };
 
 struct iommu_domain smmu_identity_domain = {
@@ -232,7 +241,7 @@ struct iommu_domain smmu_identity_domain = {
 };
 
 static const struct iommu_domain_ops smmu_blocked_ops = {
-	.attach_dev	= smmu_attach_blocked,
+	.attach_dev	= compat_attach_dev(smmu_attach_blocked),
 };
 
 struct iommu_domain smmu_blocked_domain = {

@@ -514,7 +514,8 @@ static u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
 		ret = -EIO;
 		i = 0;
 	}
-	*err = ret;
+	if (ret)
+		*err = ret;
 	return i;
 }
 

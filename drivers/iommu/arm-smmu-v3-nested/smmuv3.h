@@ -129,7 +129,7 @@ struct smmu_cmdq {
  */
 struct smmu_evtq {
 	struct smmu_queue q;
-	struct mutex lock;
+	struct mutex lock;		/* see the top of this file */
 	u32 cons;
 	int irq;
 	u64 overflows;
@@ -146,7 +146,7 @@ struct smmu_evtq {
  * @cfg_reg: value of STRTAB_BASE_CFG
  */
 struct smmu_strtab {
-	struct mutex lock;
+	struct mutex lock;		/* l1, l2 */
 	struct smmu_ste *linear;
 	__le64 *l1;
 	struct smmu_ste **l2;
@@ -172,8 +172,8 @@ struct smmu_device {
 	unsigned long pgsize_bitmap;
 	int gerror_irq;
 	int combined_irq;
-	raw_spinlock_t gerror_lock;
-	spinlock_t viommus_lock;
+	raw_spinlock_t gerror_lock;	/* SMMU_GERRORN */
+	spinlock_t viommus_lock;	/* smmu_domain.viommus, smmu_viommu.s2 */
 
 	struct smmu_cmdq cmdq;
 	struct smmu_evtq evtq;
@@ -197,7 +197,7 @@ struct smmu_domain {
 	struct io_pgtable_ops *pgtbl;
 	struct smmu_s2_cfg s2;
 	u32 tg_shift;			/* log2 of the granule */
-	spinlock_t lock;
+	spinlock_t lock;		/* ats_masters */
 	struct list_head ats_masters;	/* RCU; smmu_master.ats_node */
 	struct list_head viommus;	/* RCU; smmu_viommu.node */
 };
@@ -205,7 +205,7 @@ struct smmu_domain {
 struct smmu_master {
 	struct smmu_device *smmu;
 	struct device *dev;
-	struct mutex lock;
+	struct mutex lock;		/* all that follows */
 	enum smmu_attachment attachment;
 	struct smmu_domain *domain;	/* for SMMU_ATTACHED_PAGING */
 	struct smmu_vdev *vdev;

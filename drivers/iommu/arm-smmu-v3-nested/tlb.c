@@ -126,7 +126,8 @@ static void tlb_add_viommu_range(struct smmu_viommu *viommu,
  * @domain: the domain
  * @iova: first address, aligned to @granule
  * @size: bytes, a multiple of @granule
- * @granule: page or block size of the entries that were there
+ * @granule: page or block size of the entries that were there; without @leaf,
+ *	that of the smallest
  * @leaf: only leaf entries have changed, tables have not
  *
  * Any context. May forget more than it was asked to.
@@ -146,8 +147,9 @@ void smmu_tlb_flush_range(struct smmu_domain *domain, unsigned long iova,
 	}
 
 	batch.num = 0;
+	/* Below a table that has gone there may have been leaves of any size. */
 	smmu_tlbi_range_init(&range, iova, size, domain->tg_shift,
-			     __ffs(granule), ril);
+			     leaf ? __ffs(granule) : 0, ril);
 	/* See the top of this file. */
 	smp_mb();
 	rcu_read_lock();

@@ -4,14 +4,23 @@
 
 #include_next <linux/iommu.h>
 
-/* The domain that the device was attached to before came later. */
+/*
+ * Which domain the device was attached to before is told since later. An attach
+ * function is written for that; DEFINE_COMPAT_ATTACH_DEV() after it, and
+ * compat_attach_dev() where it is named, do what is left to be done.
+ */
 #ifdef HAVE_ATTACH_DEV_OLD
-#define COMPAT_ATTACH_DEV_ARGS(_domain, _dev)				\
-	struct iommu_domain *_domain, struct device *_dev,		\
-	struct iommu_domain *old
+#define DEFINE_COMPAT_ATTACH_DEV(fn)
+#define compat_attach_dev(fn) fn
 #else
-#define COMPAT_ATTACH_DEV_ARGS(_domain, _dev)				\
-	struct iommu_domain *_domain, struct device *_dev
+#define DEFINE_COMPAT_ATTACH_DEV(fn)					\
+static int fn##_without_old(struct iommu_domain *domain,		\
+			    struct device *dev)				\
+{									\
+	return fn(domain, dev, NULL);					\
+}
+
+#define compat_attach_dev(fn) fn##_without_old
 #endif
 
 /* Root complexes that make every access cacheable, as far as firmware says. */
