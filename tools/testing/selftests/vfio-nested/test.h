@@ -34,6 +34,59 @@ static inline void unbind_all(void)
 			vn_nested_unbind(vn_session->devices[i].fd);
 }
 
+/* The StreamID of a guest's first device, which has another one in hardware */
+#define STREAM		0x10
+/* Input addresses of stage 1 that every engine can use, and that no IPA is */
+#define IOVA(n)		(0x02000000ULL + (n) * 0x10000ULL)
+#define VA_BITS		48
+#define ASID		7
+
+/*
+ * A guest with one device, a ring and a stage 1 that is not in force yet.
+ * Granule 0 is the smallest that the SMMU has.
+ */
+static inline void start_guest(struct __test_metadata *_metadata,
+			       struct vn_guest *guest,
+			       struct vn_device *device, unsigned int granule)
+{
+	vn_nested_unbind(device->fd);
+	ASSERT_OK(vn_guest_open(guest, device->vm));
+	ASSERT_OK(vn_guest_bind(guest, device, STREAM));
+	ASSERT_OK(vn_guest_stage1(guest, granule ?: vn_guest_granule(guest),
+				  VA_BITS, ASID));
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, 64, -1));
+}
+
+/* A page of guest memory that stage 1 maps at @iova. */
+static inline uint64_t map_page(struct __test_metadata *_metadata,
+				struct vn_guest *guest, uint64_t iova, int prot)
+{
+	uint64_t ipa = vn_guest_page(guest);
+
+	ASSERT_NE(0, ipa);
+	ASSERT_OK(vn_s1_map_at(&guest->s1, iova, ipa, prot, VN_S1_LAST_LEVEL));
+	return ipa;
+}
+
+/* A write to @iova reaches the memory at @ipa, which is made ready again. */
+#define EXPECT_LANDS(device, at, ipa) do {				\
+	enum vn_dma __dma = vn_dma_write(device, at);			\
+									\
+	EXPECT_TRUE(__dma == VN_DMA_OK || __dma == VN_DMA_DONE)		\
+		TH_LOG("write: %s", vn_dma_name(__dma));		\
+	EXPECT_TRUE(vn_landed(device, ipa))				\
+		TH_LOG("not at IPA 0x%llx", (unsigned long long)(ipa));	\
+	vn_poison((device)->vm, ipa);					\
+} while (0)
+
+/* A write to @iova does not succeed, and the device lives. */
+#define EXPECT_REFUSED(device, at) do {					\
+	enum vn_dma __dma = vn_dma_write(device, at);			\
+									\
+	EXPECT_TRUE(__dma == VN_DMA_FAULT || __dma == VN_DMA_DONE)	\
+		TH_LOG("write: %s", vn_dma_name(__dma));		\
+} while (0)
+
 /* Opens the devices of @wants and runs the tests on them. */
 static inline int run_with_devices(int argc, char **argv,
 				   const struct vn_want *wants, unsigned int num)

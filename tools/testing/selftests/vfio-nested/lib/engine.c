@@ -37,17 +37,18 @@ static int revive(struct vn_device *device)
 	return ret;
 }
 
+/* A device that cannot be started does not reach what it needs for that. */
 enum vn_dma vn_dma_write(struct vn_device *device, uint64_t iova)
 {
 	if (revive(device))
-		return VN_DMA_BROKEN;
+		return VN_DMA_FAULT;
 	return device->ops->write(device, iova);
 }
 
 enum vn_dma vn_dma_copy(struct vn_device *device, uint64_t from, uint64_t to)
 {
 	if (revive(device))
-		return VN_DMA_BROKEN;
+		return VN_DMA_FAULT;
 	return device->ops->copy(device, from, to);
 }
 

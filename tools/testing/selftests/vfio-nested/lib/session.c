@@ -105,6 +105,7 @@ static int open_wanted(const struct vn_want *want, struct vn_device *device,
 		ret = vn_vm_open(vm);
 		if (ret)
 			return ret;
+		vm->want_huge = want->huge;
 	}
 	(*nr_taken)++;
 	return vn_device_open(device, vm, name);

@@ -24,6 +24,8 @@ struct vn_want {
 	unsigned int caps;
 	/* Name of the engine, or NULL for any */
 	const char *engine;
+	/* The machine's memory is to be of large pages, see struct vn_vm. */
+	bool huge;
 };
 
 struct vn_session {

@@ -53,21 +53,25 @@ int vn_vm_unmap(struct vn_vm *vm, uint64_t ipa, uint64_t size)
 	return vm->ops->unmap(vm, ipa, size);
 }
 
+static void *map_anonymous(int flags)
+{
+	void *ram = mmap(NULL, VN_RAM_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS | flags, -1, 0);
+
+	return ram == MAP_FAILED ? NULL : ram;
+}
+
 int vn_vm_add_ram(struct vn_vm *vm)
 {
-	int flags = MAP_SHARED | MAP_ANONYMOUS;
 	int ret;
 
-	/* Large pages give stage 2 large mappings, where the host has some. */
-	if (getenv("VFIO_NESTED_HUGETLB"))
-		flags |= MAP_HUGETLB;
-	vm->ram = mmap(NULL, VN_RAM_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0);
-	if (vm->ram == MAP_FAILED) {
-		vm->ram = NULL;
-		return vn_fail(-errno, "no memory for a guest%s: %m",
-			       flags & MAP_HUGETLB ?
-			       " (VFIO_NESTED_HUGETLB is set: see /proc/sys/vm/nr_hugepages)" : "");
-	}
+	if (vm->want_huge)
+		vm->ram = map_anonymous(MAP_HUGETLB);
+	vm->huge = vm->ram;
+	if (!vm->ram)
+		vm->ram = map_anonymous(0);
+	if (!vm->ram)
+		return vn_fail(-errno, "no memory for a guest: %m");
 	ret = vn_vm_map(vm, VN_RAM_IPA, vm->ram, VN_RAM_SIZE, VN_PROT_RW);
 	if (ret) {
 		munmap(vm->ram, VN_RAM_SIZE);

@@ -65,6 +65,9 @@ struct vn_vm {
 	bool configured;
 	void *ram;
 	size_t used;
+	/* Guest memory is to be of large pages if the host has some; it is. */
+	bool want_huge;
+	bool huge;
 };
 
 /*
