@@ -242,6 +242,7 @@ int smmu_hw_reset(struct smmu_device *smmu)
 	ret = smmu_reg_write_ack(smmu, cr0, SMMU_CR0, SMMU_CR0ACK);
 	if (ret)
 		return ret;
+	smmu->cmdq_on = true;
 	ret = smmu_invalidate_everything(smmu);
 	if (ret)
 		return ret;

@@ -175,6 +175,7 @@ struct smmu_device {
 	raw_spinlock_t gerror_lock;	/* SMMU_GERRORN */
 	spinlock_t viommus_lock;	/* smmu_domain.viommus, smmu_viommu.s2 */
 
+	bool cmdq_on;		/* ours: firmware may have left one on */
 	struct smmu_cmdq cmdq;
 	struct smmu_evtq evtq;
 	struct smmu_evtq priq;

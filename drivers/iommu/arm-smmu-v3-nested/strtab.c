@@ -120,7 +120,7 @@ static int strtab_add_l2(struct smmu_device *smmu, u32 index)
 			       (dma & STRTAB_L1_L2PTR)));
 
 	/* A descriptor that was invalid may be cached as such (section 4.3.1). */
-	if (readl_relaxed(smmu->base + SMMU_CR0ACK) & CR0_CMDQEN) {
+	if (smmu->cmdq_on) {
 		smmu_cmd_cfgi_ste(cmd, index << STRTAB_SPLIT, false);
 		return smmu_cmdq_issue(smmu, cmd, 1, true);
 	}
