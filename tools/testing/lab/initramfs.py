@@ -84,11 +84,27 @@ class Modules:
             self._needs[normal(path)] = [normal(need) for need in needs.split()]
         self._builtin = {normal(line) for line in
                          (base / "modules.builtin").read_text().splitlines()}
+        self._add_soft(base)
         for path in ours:
             needs = re.search(rb"\0depends=([^\0]*)\0", path.read_bytes())
             self._paths[normal(path.name)] = path
             self._needs[normal(path.name)] = [
                 normal(need) for need in needs[1].decode().split(",") if need]
+
+    def _add_soft(self, base):
+        """What a module asks for by "softdep: pre" counts as needed."""
+        aliases = {}
+        for line in (base / "modules.alias").read_text().splitlines():
+            if line.startswith("alias crypto-"):
+                _, alias, name = line.split()
+                aliases.setdefault(normal(alias), normal(name))
+        for line in (base / "modules.softdep").read_text().splitlines():
+            match = re.match(r"softdep (\S+) pre: (.*?)(?: post:|$)", line)
+            if match and normal(match[1]) in self._needs:
+                for soft in map(normal, match[2].split()):
+                    name = aliases.get(soft, soft)
+                    if name in self._paths:
+                        self._needs[normal(match[1])].append(name)
 
     def closure(self, names):
         """NAMES and all that they need; what is built in needs nothing."""
