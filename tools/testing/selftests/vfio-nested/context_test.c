@@ -375,7 +375,8 @@ TEST_F(live, replacing_a_table_refuses_nothing)
 		guest->cd = self->cds[i % 2];
 		EXPECT_OK(vn_guest_translate(guest, STREAM));
 		before = __atomic_load_n(&self->writes, __ATOMIC_RELAXED);
-		if (i % 50 == 0)
+		/* Either table now and then, until it has been used. */
+		if (i % 25 == 0)
 			while (__atomic_load_n(&self->writes, __ATOMIC_RELAXED) -
 			       before < 2)
 				vn_sleep_ms(1);

@@ -26,7 +26,7 @@
 #define BUFFER_WORD		(BUFFER + 0)
 #define BUFFER_COPY		(BUFFER + 64)
 
-#define COPY_SIZE		4
+#define COPY_SIZE		sizeof(uint64_t)
 
 static volatile uint32_t *reg32(struct vn_device *device, unsigned int offset)
 {
@@ -111,8 +111,8 @@ static enum vn_dma edu_copy(struct vn_device *device, uint64_t from, uint64_t to
 
 static bool edu_copied(struct vn_device *device, const void *from, const void *to)
 {
-	return vn_read_once((const uint32_t *)from) ==
-	       vn_read_once((const uint32_t *)to);
+	return vn_read_once((const uint64_t *)from) ==
+	       vn_read_once((const uint64_t *)to);
 }
 
 static int edu_interrupt(struct vn_device *device)

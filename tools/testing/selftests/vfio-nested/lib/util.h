@@ -36,12 +36,9 @@ static inline uint64_t vn_align(uint64_t value, uint64_t to)
 	return (value + to - 1) & ~(to - 1);
 }
 
-/* @width bits of @value, put at bit @shift. */
-static inline uint64_t vn_field(uint64_t value, unsigned int shift,
-				unsigned int width)
-{
-	return (value & (~0ULL >> (64 - width))) << shift;
-}
+/* @width bits of @value, put at bit @shift. A macro, to be used in constants. */
+#define vn_field(value, shift, width) \
+	(((uint64_t)(value) & (~0ULL >> (64 - (width)))) << (shift))
 
 static inline uint64_t vn_get_field(uint64_t word, unsigned int shift,
 				    unsigned int width)
