@@ -193,6 +193,9 @@ static int smmu_probe(struct platform_device *pdev)
 	/* Interrupt set-up and the IOMMU core find us by this. */
 	platform_set_drvdata(pdev, smmu);
 
+	ret = smmu_check_not_busy(smmu);
+	if (ret)
+		return ret;
 	ret = dev->of_node ? smmu_probe_of(smmu) : smmu_probe_acpi(smmu);
 	if (ret)
 		return ret;

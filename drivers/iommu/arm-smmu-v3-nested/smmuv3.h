@@ -320,6 +320,9 @@ int smmu_hw_reset(struct smmu_device *smmu);
 int smmu_hw_disable(struct smmu_device *smmu);
 int smmu_reg_write_ack(struct smmu_device *smmu, u32 val, u32 reg, u32 ack);
 
+/* busy.c */
+int smmu_check_not_busy(struct smmu_device *smmu);
+
 /* errata.c */
 void smmu_errata_apply(struct smmu_device *smmu);
 
