@@ -3,6 +3,7 @@
 #ifndef VN_TEST_H
 #define VN_TEST_H
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
