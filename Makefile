@@ -43,10 +43,12 @@ all-kernels:
 	@$(RUN) $(LAB)/build
 
 demo:
+	@$(LAB)/toolbox build kernel-source
 	@$(RUN) $(LAB)/demo
 
 check:
-	@$(LAB)/check $(TIER)
+	@$(LAB)/toolbox build kernel-source firmware debian
+	@$(RUN) $(LAB)/check $(TIER)
 
 shell:
 	@$(RUN) $(LAB)/run --build --shell $(MACHINE)
