@@ -169,6 +169,8 @@ void smmu_ste_plan(const struct smmu_ste *cur, const struct smmu_ste *target,
  * @plan: the plan
  * @step: number of the step, smaller than plan->nsteps
  * @word: number of a word in the mask of the step
+ *
+ * Return: the value for this word of the entry.
  */
 static inline __le64 smmu_ste_step_word(const struct smmu_ste_plan *plan,
 					unsigned int step, unsigned int word)
