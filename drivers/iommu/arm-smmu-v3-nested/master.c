@@ -17,7 +17,7 @@
 static void streams_lock(struct smmu_device *smmu)
 {
 	mutex_lock(&smmu->evtq.lock);
-	mutex_lock_nested(&smmu->priq.lock, SINGLE_DEPTH_NESTING);
+	mutex_lock(&smmu->priq.lock);
 }
 
 static void streams_unlock(struct smmu_device *smmu)

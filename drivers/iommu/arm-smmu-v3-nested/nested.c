@@ -57,9 +57,9 @@ static int check_coherent(struct smmu_master *master)
 }
 
 /* Features of IDR0, IDR1, IDR3 and IDR5 that are a guest's to use as they are. */
-#define GUEST_IDR0	(IDR0_S1P | IDR0_TTF | IDR0_COHACC | IDR0_HTTU |	\
-			 IDR0_ASID16 | IDR0_CD2L | IDR0_TTENDIAN |	\
-			 IDR0_TERM_MODEL | IDR0_ST_LEVEL)
+#define GUEST_IDR0	(IDR0_S1P | IDR0_TTF | IDR0_HTTU | IDR0_ASID16 |	\
+			 IDR0_CD2L | IDR0_TTENDIAN | IDR0_TERM_MODEL |	\
+			 IDR0_ST_LEVEL)
 #define GUEST_IDR1	(IDR1_SIDSIZE | IDR1_PRIQS | IDR1_EVENTQS |	\
 			 IDR1_CMDQS | IDR1_ATTR_PERMS_OVR |		\
 			 IDR1_ATTR_TYPES_OVR)
@@ -86,6 +86,9 @@ static void guest_id_registers(struct smmu_master *master,
 
 	regs->idr[0] = (idr[0] & GUEST_IDR0) |
 		       FIELD_PREP(IDR0_STALL_MODEL, stall_model);
+	/* Firmware knows better than the SMMU how it is connected. */
+	if (master->smmu->features & SMMU_FEAT_COHERENT)
+		regs->idr[0] |= IDR0_COHACC;
 	if (guest_may_have_ats(master))
 		regs->idr[0] |= IDR0_ATS;
 	regs->idr[1] = idr[1] & GUEST_IDR1;

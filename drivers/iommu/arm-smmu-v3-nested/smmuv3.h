@@ -14,7 +14,7 @@
  *  - smmu_master.lock (mutex): the master's stream table entries, its domain and
  *    its overlay (vdev). Taken inside the IOMMU core's group mutex and inside
  *    iommu_nested_viommu.sem.
- *  - smmu_evtq.lock (mutex), one for the event and one for the PRI queue: taking
+ *  - smmu_evtq.lock (mutex), the event queue's before the PRI queue's: taking
  *    records out, and everything that a record is looked up in: smmu_device.streams
  *    is changed with both held, smmu_master.vdev with smmu_master.lock and the
  *    event queue's. So who takes either may use what it finds until it lets go.
