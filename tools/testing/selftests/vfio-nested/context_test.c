@@ -229,7 +229,7 @@ FIXTURE_SETUP(granule)
 	 */
 	if (self->device->engine.caps & VN_ENGINE_EMULATED &&
 	    variant->shift > 12 && !self->device->vm->huge)
-		SKIP(return, "an emulated SMMU needs large pages for tables larger than 4 KiB: write 16 to /proc/sys/vm/nr_hugepages");
+		SKIP(return, "needs large pages here: echo 8 >/proc/sys/vm/nr_hugepages");
 	start_guest(_metadata, &self->guest, self->device, variant->shift);
 }
 

@@ -31,7 +31,7 @@ static long uses(const char *module)
 static int unload(const char *module)
 {
 	if (syscall(__NR_delete_module, module, O_NONBLOCK))
-		return vn_fail(-errno, "cannot unload %s: %m", module);
+		return vn_fail(-errno, "cannot remove %s: %m", module);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -53,26 +54,22 @@ static unsigned int choose(struct thread *thread, unsigned int limit)
 	return rand_r(&thread->seed) % limit;
 }
 
-/* Errors that a call may give in the middle of all this */
-#define MAY_NOT		{ -EBUSY, -EEXIST, -EXDEV, -ENODEV, -ENOENT, -EINVAL }
-#define EXPECTED(thread, call, ...) do {				\
-	static const int __may[] = { 0, __VA_ARGS__ };			\
-	int __ret = call;						\
-									\
-	expect(thread, __ret, __may, VN_ARRAY_SIZE(__may), #call);	\
-} while (0)
+/* A call that succeeds, or fails with one of the errors that follow it */
+#define EXPECTED(thread, call, ...)	expect(thread, #call, call, ##__VA_ARGS__, 0)
 
-static void expect(struct thread *thread, int ret, const int *may, size_t num,
-		   const char *call)
+static void expect(struct thread *thread, const char *call, int ret, ...)
 {
 	FIXTURE_DATA(race) *self = thread->self;
-	size_t i;
+	bool good = !ret;
+	va_list args;
+	int may;
 
+	va_start(args, ret);
+	while ((may = va_arg(args, int)))
+		good |= ret == may;
+	va_end(args);
 	__atomic_fetch_add(&self->calls, 1, __ATOMIC_RELAXED);
-	for (i = 0; i < num; i++)
-		if (ret == may[i])
-			return;
-	if (!__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
+	if (!good && !__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
 		self->bad_call = call;
 }
 
