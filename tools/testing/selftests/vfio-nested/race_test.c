@@ -43,8 +43,8 @@ FIXTURE(race) {
 };
 
 struct thread {
-	pthread_t id;
 	FIXTURE_DATA(race) *self;
+	pthread_t id;
 	unsigned int seed;
 	void (*step)(struct thread *thread);
 };
