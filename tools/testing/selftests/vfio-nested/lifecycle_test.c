@@ -416,14 +416,17 @@ TEST_F(life, stage2_is_unmapped_many_times)
 {
 	struct life *life = &self->life;
 	uint64_t ipa = VN_RAM_IPA + VN_RAM_SIZE;
-	unsigned int i;
+	unsigned int rounds = 50, i;
 
 	ASSERT_OK(live(life, TRANSLATED));
 	if (!(life->device.engine.caps & VN_ENGINE_FAST))
 		SKIP(return, "%s is too slow", life->name);
+	/* One with many events for each access would be cut off for flooding. */
+	if (!(life->device.engine.caps & VN_ENGINE_ONE_EVENT))
+		rounds = 8;
 	ASSERT_OK(vn_s1_map_at(&life->guest.s1, IOVA(1), ipa, VN_PROT_RW,
 			       VN_S1_LAST_LEVEL));
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < rounds; i++) {
 		void *page = mmap(NULL, VN_PAGE, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 

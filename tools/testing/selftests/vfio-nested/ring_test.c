@@ -11,8 +11,12 @@
 
 #include "test.h"
 
-/* One event for each access, so that they can be counted */
-static const struct vn_want wants[] = { { .caps = VN_ENGINE_ONE_EVENT } };
+static const struct vn_want wants[] = {
+	/* One event for each access, so that they can be counted */
+	{ .caps = VN_ENGINE_ONE_EVENT },
+	/* Any will do for what needs none. */
+	{},
+};
 
 #define ENTRIES		8
 /* Nothing is ever mapped there; each event has an address of its own. */
