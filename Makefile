@@ -51,7 +51,8 @@ check:
 	@$(RUN) $(LAB)/check $(TIER)
 
 shell:
-	@$(RUN) $(LAB)/run --build --shell $(MACHINE)
+	@$(LAB)/toolbox build kernel-source
+	@$(RUN) $(LAB)/run --build --selftests --shell $(MACHINE)
 
 # Kbuild can only clean with a kernel at hand, and what it leaves is known.
 clean:
