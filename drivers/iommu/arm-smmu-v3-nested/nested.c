@@ -31,8 +31,10 @@ MODULE_PARM_DESC(guest_ats,
 		 "Let guests enable ATS: their devices are then trusted to use only addresses that they were given.");
 
 /* Events that a device may cause at once, and in each second after that. */
-#define SMMU_EVENT_BURST	16384
-#define SMMU_EVENT_RATE		4096
+#define SMMU_EVENT_BURST	4096
+#define SMMU_EVENT_RATE		2048
+/* Share of the event queue that one device may have while it is crowded. */
+#define SMMU_EVENT_SHARE	8
 
 static struct smmu_master *to_master(struct device *dev)
 {
@@ -625,6 +627,21 @@ static bool vdev_take_token(struct smmu_vdev *vdev)
 	return true;
 }
 
+/*
+ * Rates say nothing where we are slower than the devices: then the queue fills up,
+ * and who has filled it is stopped before the events of others are lost.
+ */
+static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq)
+{
+	if (likely(!evtq->crowded))
+		return false;
+	if (vdev->pass != evtq->pass) {
+		vdev->pass = evtq->pass;
+		vdev->in_pass = 0;
+	}
+	return ++vdev->in_pass > (1U << evtq->q.shift) / SMMU_EVENT_SHARE;
+}
+
 /**
  * smmu_nested_event - an event of a master that a guest has
  * @vdev: the guest's overlay
@@ -639,7 +656,9 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 	struct vfio_nested_fault fault = { 0 };
 
 	event_to_fault(vdev, evt, &fault);
-	if (!vdev->throttled && !vdev_take_token(vdev)) {
+	if (!vdev->throttled &&
+	    (!vdev_take_token(vdev) ||
+	     vdev_crowds_out(vdev, &vdev->master->smmu->evtq))) {
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
 		WRITE_ONCE(vdev->throttled, true);
 		iommu_nested_throttled(vdev->binding);

@@ -126,6 +126,8 @@ struct smmu_cmdq {
  * @cons: consumer register's value, without the overflow flag
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
+ * @pass: number of the call that takes records out
+ * @crowded: this pass has found the queue more than half full
  */
 struct smmu_evtq {
 	struct smmu_queue q;
@@ -133,6 +135,8 @@ struct smmu_evtq {
 	u32 cons;
 	int irq;
 	u64 overflows;
+	u32 pass;
+	bool crowded;
 };
 
 /**
@@ -253,6 +257,8 @@ struct smmu_viommu {
  *	with the event queue's lock held
  * @tokens: events that may still be taken before that; event queue's lock
  * @refilled: jiffies at which @tokens was last topped up; event queue's lock
+ * @pass: pass of the event queue that @in_pass is about; event queue's lock
+ * @in_pass: events of this master in that pass; event queue's lock
  * @throttle_work: takes DMA away, which the event handler itself cannot
  */
 struct smmu_vdev {
@@ -265,6 +271,8 @@ struct smmu_vdev {
 	bool throttled;
 	u32 tokens;
 	unsigned long refilled;
+	u32 pass;
+	u32 in_pass;
 	struct work_struct throttle_work;
 };
 
