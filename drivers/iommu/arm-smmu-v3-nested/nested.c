@@ -33,8 +33,6 @@ MODULE_PARM_DESC(guest_ats,
 /* Events that a device may cause at once, and in each second after that. */
 #define SMMU_EVENT_BURST	4096
 #define SMMU_EVENT_RATE		2048
-/* Share of the event queue that one device may have while it is crowded. */
-#define SMMU_EVENT_SHARE	8
 
 static struct smmu_master *to_master(struct device *dev)
 {
@@ -213,7 +211,6 @@ static void smmu_viommu_release(struct iommu_nested_viommu *core)
 	kfree_rcu(viommu, rcu);
 }
 
-/* The event handler cannot wait for the master's lock. */
 static void smmu_throttle_work(struct work_struct *work)
 {
 	struct smmu_vdev *vdev = container_of(work, struct smmu_vdev,
@@ -639,7 +636,23 @@ static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq
 		vdev->pass = evtq->pass;
 		vdev->in_pass = 0;
 	}
-	return ++vdev->in_pass > (1U << evtq->q.shift) / SMMU_EVENT_SHARE;
+	return ++vdev->in_pass > (1U << evtq->q.shift) / SMMU_EVTQ_SHARE;
+}
+
+/*
+ * Takes DMA away. The lock is an outer one, so it must not be waited for here; the
+ * queue fills up while the work is on its way, so it is better to try.
+ */
+static void vdev_throttle(struct smmu_vdev *vdev)
+{
+	struct smmu_master *master = vdev->master;
+
+	if (!mutex_trylock(&master->lock)) {
+		schedule_work(&vdev->throttle_work);
+		return;
+	}
+	smmu_master_update(master);
+	mutex_unlock(&master->lock);
 }
 
 /**
@@ -662,7 +675,7 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
 		WRITE_ONCE(vdev->throttled, true);
 		iommu_nested_throttled(vdev->binding);
-		schedule_work(&vdev->throttle_work);
+		vdev_throttle(vdev);
 	}
 	iommu_nested_report(vdev->binding, &fault);
 }

@@ -66,6 +66,10 @@ struct platform_driver;
 #define SMMU_OPT_FORCE_SYNC	BIT(1)	/* every batch ends with a SYNC */
 #define SMMU_OPT_REPEAT_INV	BIT(2)	/* TLBI and CFGI take effect when repeated */
 
+/* Shares of the event queue: it is crowded; one device has too much of it then */
+#define SMMU_EVTQ_CROWD		8
+#define SMMU_EVTQ_SHARE		16
+
 /* Commands that are written in one go; IRQs are off for so long */
 #define SMMU_BATCH_MAX		64
 
@@ -127,7 +131,7 @@ struct smmu_cmdq {
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
  * @pass: number of the call that takes records out
- * @crowded: this pass has found the queue more than half full
+ * @crowded: this pass has found more than SMMU_EVTQ_CROWD of the queue in use
  */
 struct smmu_evtq {
 	struct smmu_queue q;
@@ -259,7 +263,7 @@ struct smmu_viommu {
  * @refilled: jiffies at which @tokens was last topped up; event queue's lock
  * @pass: pass of the event queue that @in_pass is about; event queue's lock
  * @in_pass: events of this master in that pass; event queue's lock
- * @throttle_work: takes DMA away, which the event handler itself cannot
+ * @throttle_work: takes DMA away where the event handler cannot at once
  */
 struct smmu_vdev {
 	struct iommu_nested_binding *binding;
