@@ -20,6 +20,8 @@ static const struct vn_want wants[] = {
 #define HOLE		0x03000000ULL
 /* An IPA that stage 2 does not map */
 #define NO_IPA		(VN_RAM_IPA + 16 * VN_RAM_SIZE)
+/* Seconds for a kernel that checks itself */
+#define SLOW		240
 #define PAGE_MASK	(~0xfffULL)
 
 FIXTURE(event) {
@@ -83,15 +85,22 @@ static void check_record(struct __test_metadata *_metadata,
 	}
 }
 
-/* A write to @iova that fails gives a record of this event and this reason. */
+/*
+ * A write to @iova that fails gives a record of this event and this reason. Where
+ * nothing at all is translated it need not be about @iova: a device that fetches
+ * its commands from memory does not get that far.
+ */
 static struct vfio_nested_fault fail_write(struct __test_metadata *_metadata,
 					   FIXTURE_DATA(event) *self,
 					   uint64_t iova, uint8_t id,
 					   uint32_t reason)
 {
 	struct vfio_nested_fault fault = {};
-	uint64_t before = now_ns();
+	uint64_t before;
 
+	/* What a stopped device causes while it is started again is not ours. */
+	vn_ring_drain(&self->guest.ring, 20);
+	before = now_ns();
 	EXPECT_REFUSED(self->device, iova);
 	EXPECT_EQ(1, vn_ring_wait(&self->guest.ring, &fault, VN_TIMEOUT_MS));
 	check_record(_metadata, &fault, STREAM, before);
@@ -209,7 +218,8 @@ TEST_F(event, stage2_of_a_table)
 	fault = fail_write(_metadata, self, IOVA(0), VN_EVENT_F_TRANSLATION,
 			   VFIO_NESTED_REASON_TRANSLATION);
 	EXPECT_TRUE(fault.flags & VFIO_NESTED_FAULT_STAGE2);
-	EXPECT_EQ(IOVA(0), fault.address & PAGE_MASK);
+	if (!(self->device->engine.caps & VN_ENGINE_QUEUES))
+		EXPECT_EQ(IOVA(0), fault.address & PAGE_MASK);
 	EXPECT_EQ(NO_IPA, fault.ipa & PAGE_MASK);
 }
 
@@ -272,24 +282,26 @@ TEST_F(event, stall_without_leave)
 
 TEST_F(event, every_one_is_counted)
 {
+	unsigned int total = self->device->engine.caps & VN_ENGINE_FAST ? 300 : 70;
 	struct vfio_nested_stats stats;
-	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
+	uint64_t end;
 	unsigned int n;
 
 	if (!(self->device->engine.caps & VN_ENGINE_ONE_EVENT))
 		SKIP(return, "%s causes more than one event for an access",
 		     self->device->pci.name);
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
-	for (n = 0; n < 300; n++)
+	for (n = 0; n < total; n++)
 		EXPECT_REFUSED(self->device, HOLE + n * VN_PAGE);
+	end = vn_now_ms() + VN_TIMEOUT_MS;
 	do {
 		vn_sleep_ms(1);
 		ASSERT_OK(vn_nested_stats(self->guest.fd, &stats));
-	} while (stats.events < 300 && vn_now_ms() < end);
-	EXPECT_EQ(300, stats.events);
-	EXPECT_EQ(64, stats.events_delivered);
-	EXPECT_EQ(300 - 64, stats.events_lost);
-	EXPECT_EQ(300 - 64, vn_ring_lost(&self->guest.ring));
+	} while (stats.events < total && vn_now_ms() < end);
+	EXPECT_EQ(total, stats.events);
+	EXPECT_EQ(RING, stats.events_delivered);
+	EXPECT_EQ(total - RING, stats.events_lost);
+	EXPECT_EQ(total - RING, vn_ring_lost(&self->guest.ring));
 }
 
 TEST_F(event, none_after_unbind)
@@ -389,7 +401,7 @@ FIXTURE_SETUP(flood)
 	ASSERT_OK(vn_guest_bind(&self->good, self->victim, OTHER_STREAM));
 	ASSERT_OK(vn_guest_stage1(&self->good, vn_guest_granule(&self->good),
 				  VA_BITS, ASID));
-	ASSERT_OK(vn_ring_open(&self->good.ring, self->good.fd, 64, -1));
+	ASSERT_OK(vn_ring_open(&self->good.ring, self->good.fd, RING, -1));
 	self->page = map_page(_metadata, &self->good, IOVA(0), VN_PROT_RW);
 	ASSERT_OK(vn_guest_translate(&self->bad, STREAM));
 	ASSERT_OK(vn_guest_translate(&self->good, OTHER_STREAM));
@@ -421,7 +433,7 @@ static bool flood_until_throttled(struct __test_metadata *_metadata,
 	return stats.events_throttled;
 }
 
-TEST_F(flood, harms_the_flooder_only)
+TEST_F_TIMEOUT(flood, harms_the_flooder_only, SLOW)
 {
 	struct vfio_nested_fault fault;
 	struct vfio_nested_stats stats;
@@ -473,7 +485,7 @@ static unsigned int read_flood(struct vn_ring *ring, unsigned int *records)
  * One record says so, to a VMM that reads all of them: it has the largest ring,
  * and the device waits for the kernel now and then.
  */
-TEST_F(flood, one_record_says_so)
+TEST_F_TIMEOUT(flood, one_record_says_so, SLOW)
 {
 	uint64_t end = vn_now_ms() + 4 * VN_TIMEOUT_MS;
 	unsigned int records = 0, told = 0, i;
@@ -513,7 +525,7 @@ TEST_F(flood, one_record_says_so)
 }
 
 /* Unbinding, closing and binding again in the middle of it */
-TEST_F(flood, and_leave)
+TEST_F_TIMEOUT(flood, and_leave, SLOW)
 {
 	unsigned int round, i;
 

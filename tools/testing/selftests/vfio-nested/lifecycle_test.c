@@ -27,7 +27,7 @@ enum step {
 	OPENED,
 	NESTED,
 	BOUND,
-	RING,
+	MAPPED,
 	CONTEXT,
 	TRANSLATED,
 	FAULTED,
@@ -38,13 +38,16 @@ static const char *const step_names[] = {
 	[OPENED] = "the device is open",
 	[NESTED] = "the nested fd is open",
 	[BOUND] = "the device is bound",
-	[RING] = "the ring is mapped",
+	[MAPPED] = "the ring is mapped",
 	[CONTEXT] = "the context is set",
 	[TRANSLATED] = "DMA has been translated",
 	[FAULTED] = "an event is in the ring",
 };
 
 #define HOLE		0x03000000ULL
+
+/* Seconds for tests that open the device often, on a kernel that checks itself */
+#define SLOW		240
 
 static int open_device(struct life *life)
 {
@@ -107,8 +110,8 @@ static int live(struct life *life, enum step last)
 		case BOUND:
 			ret = bind_device(life);
 			break;
-		case RING:
-			ret = vn_ring_open(&guest->ring, guest->fd, 64, -1);
+		case MAPPED:
+			ret = vn_ring_open(&guest->ring, guest->fd, RING, -1);
 			break;
 		case CONTEXT:
 			ret = vn_guest_translate(guest, STREAM);
@@ -260,7 +263,7 @@ TEST_F(life, killed_when_bound)
 
 TEST_F(life, killed_when_ring_is_mapped)
 {
-	kill_at(_metadata, self, RING, false);
+	kill_at(_metadata, self, MAPPED, false);
 }
 
 TEST_F(life, killed_when_context_is_set)
@@ -278,7 +281,7 @@ TEST_F(life, killed_when_events_wait)
 	kill_at(_metadata, self, FAULTED, false);
 }
 
-TEST_F(life, killed_in_the_middle_of_everything)
+TEST_F_TIMEOUT(life, killed_in_the_middle_of_everything, SLOW)
 {
 	unsigned int i;
 
@@ -314,7 +317,7 @@ static void close_one(struct life *life, unsigned int which)
 	}
 }
 
-TEST_F(life, closed_in_every_order)
+TEST_F_TIMEOUT(life, closed_in_every_order, SLOW)
 {
 	unsigned int order, i;
 
@@ -412,7 +415,7 @@ TEST_F(life, stage2_is_unmapped)
 }
 
 /* Again and again, with the device at work: nothing lands in a page that is gone. */
-TEST_F(life, stage2_is_unmapped_many_times)
+TEST_F_TIMEOUT(life, stage2_is_unmapped_many_times, SLOW)
 {
 	struct life *life = &self->life;
 	uint64_t ipa = VN_RAM_IPA + VN_RAM_SIZE;
@@ -513,7 +516,7 @@ TEST_F(reset, nothing_slips_through)
 }
 
 /* While everything else goes on */
-TEST_F(reset, in_the_middle_of_everything)
+TEST_F_TIMEOUT(reset, in_the_middle_of_everything, SLOW)
 {
 	struct life *life = &self->life;
 	unsigned int i;

@@ -29,6 +29,8 @@ static const struct vn_want wants[] = {
 #define STREAMS		4
 #define HOLE		0x03000000ULL
 #define THREADS_MAX	10
+/* Seconds for a kernel that checks itself */
+#define SLOW		240
 
 FIXTURE(race) {
 	struct vn_guest guest;
@@ -327,7 +329,7 @@ FIXTURE_TEARDOWN(race)
 	close(self->other_fd);
 }
 
-TEST_F(race, one_machine)
+TEST_F_TIMEOUT(race, one_machine, SLOW)
 {
 	static void (*const steps[])(struct thread *) = {
 		bind_step, unbind_step, context_step, context_step,
@@ -337,7 +339,7 @@ TEST_F(race, one_machine)
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 
-TEST_F(race, lives_and_stage2)
+TEST_F_TIMEOUT(race, lives_and_stage2, SLOW)
 {
 	static void (*const steps[])(struct thread *) = {
 		bind_step, unbind_step, life_step, context_step, stage2_step,
@@ -349,7 +351,7 @@ TEST_F(race, lives_and_stage2)
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 
-TEST_F(race, resets)
+TEST_F_TIMEOUT(race, resets, SLOW)
 {
 	static void (*const steps[])(struct thread *) = {
 		bind_step, unbind_step, context_step, reset_step, reset_step,
@@ -360,7 +362,7 @@ TEST_F(race, resets)
 }
 
 /* Reports that are on their way while their virtual IOMMU goes away */
-TEST_F(race, events_and_the_end)
+TEST_F_TIMEOUT(race, events_and_the_end, SLOW)
 {
 	struct vn_device *device = &vn_session->devices[FIRST];
 	struct thread thread = { .self = self, .step = dma_step };
