@@ -78,7 +78,7 @@ static int print_info(const struct vn_device *device)
 	if (info.backend == VFIO_NESTED_BACKEND_SMMUV3)
 		print_smmuv3(&smmu);
 	if (!(info.caps & VFIO_NESTED_CAP_STAGE1))
-		return vn_fail(-EOPNOTSUPP, "the IOMMU cannot do both stages, see its driver's line in the log");
+		return vn_fail(-EOPNOTSUPP, "the IOMMU cannot nest, see the log");
 	return 0;
 }
 
@@ -91,7 +91,7 @@ static int try_to_bind(const struct vn_device *device)
 		return fd;
 	ret = vn_nested_bind(device->fd, fd, 0);
 	if (ret == -EPERM)
-		return vn_fail(ret, "its DMA cannot be kept coherent: neither firmware (IORT CANWBS) nor the SMMU (S2FWB) does it");
+		return vn_fail(ret, "its DMA cannot be kept coherent (no CANWBS, no S2FWB)");
 	return ret;
 }
 
