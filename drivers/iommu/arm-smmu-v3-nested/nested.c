@@ -77,7 +77,7 @@ static void guest_id_registers(struct smmu_master *master,
 			       struct vfio_nested_info_smmuv3 *regs)
 {
 	const u32 *idr = master->smmu->idr;
-	u32 stall_model = FIELD_GET(IDR0_STALL_MODEL, idr[0]);
+	u32 stall_model = smmu_stall_model(master->smmu);
 	u32 oas = FIELD_GET(IDR5_OAS, idr[5]);
 
 	/* Nobody may stall for a guest: unless nothing else is possible. */

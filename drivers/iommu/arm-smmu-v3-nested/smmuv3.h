@@ -219,6 +219,7 @@ struct smmu_master {
 	struct smmu_domain *domain;	/* for SMMU_ATTACHED_PAGING */
 	struct smmu_vdev *vdev;
 	struct list_head ats_node;
+	struct smmu_ste ste;		/* what is installed */
 	struct work_struct ats_dead_work;
 	bool ats_enabled;
 	bool ats_dead;
@@ -284,6 +285,11 @@ struct smmu_vdev {
 static inline bool smmu_uses_fwb(const struct smmu_device *smmu)
 {
 	return IO_PGTABLE_QUIRK_ARM_S2FWB && smmu->features & SMMU_FEAT_FWB;
+}
+
+static inline u32 smmu_stall_model(const struct smmu_device *smmu)
+{
+	return FIELD_GET(IDR0_STALL_MODEL, smmu->idr[0]);
 }
 
 static inline struct smmu_domain *to_smmu_domain(struct iommu_domain *domain)
@@ -358,6 +364,7 @@ int smmu_master_attach(struct smmu_master *master,
 		       enum smmu_attachment attachment,
 		       struct smmu_domain *domain);
 void smmu_master_install(struct smmu_master *master);
+void smmu_master_clear_eats(struct smmu_master *master);
 void smmu_master_update(struct smmu_master *master);
 bool smmu_overlay_in_force(struct smmu_master *master);
 
