@@ -254,7 +254,7 @@ static void reset_step(struct thread *thread)
 	struct vn_device *device = some_device(thread);
 
 	if (device->can_reset)
-		EXPECTED(thread, vn_device_reset(device), -EAGAIN);
+		EXPECTED(thread, vn_device_reset(device, VN_RESET_VFIO), -EAGAIN);
 	vn_sleep_ms(20);
 }
 
