@@ -365,7 +365,7 @@ static void invalidate_for_ever(int fd)
 }
 
 /* A call that takes long blocks nobody, not even its own guest, and can be killed. */
-TEST_F_TIMEOUT(machines, one_is_busy_for_long, 120)
+TEST_F_TIMEOUT(machines, one_is_busy_for_long, SLOW)
 {
 	uint64_t start;
 	unsigned int i;

@@ -46,9 +46,6 @@ static const char *const step_names[] = {
 
 #define HOLE		0x03000000ULL
 
-/* Seconds for tests that open the device often, on a kernel that checks itself */
-#define SLOW		240
-
 static int open_device(struct life *life)
 {
 	int ret;

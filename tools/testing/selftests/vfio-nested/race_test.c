@@ -29,8 +29,6 @@ static const struct vn_want wants[] = {
 #define STREAMS		4
 #define HOLE		0x03000000ULL
 #define THREADS_MAX	10
-/* Seconds for a kernel that checks itself */
-#define SLOW		240
 
 FIXTURE(race) {
 	struct vn_guest guest;
