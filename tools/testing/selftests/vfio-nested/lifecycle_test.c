@@ -444,6 +444,36 @@ TEST_F_TIMEOUT(life, stage2_is_unmapped_many_times, SLOW)
 	}
 }
 
+/* VFIO attaches the device to another stage 2, behind the guest's back. */
+TEST_F(life, stage2_is_exchanged)
+{
+	struct life *life = &self->life;
+	struct vn_guest *guest = &life->guest;
+
+	ASSERT_OK(live(life, TRANSLATED));
+	if (!life->vm.ops->exchange)
+		SKIP(return, "VFIO does not do that with %s", life->vm.ops->name);
+	vn_poison(&life->vm, life->page);
+	ASSERT_OK(life->vm.ops->exchange(&life->vm, &life->device));
+
+	/* The old stage 1 is not in force on it, nor can a new one be. */
+	ASSERT_OK(vn_vm_map(&life->vm, VN_RAM_IPA, life->vm.ram, VN_RAM_SIZE,
+			    VN_PROT_RW));
+	EXPECT_REFUSED(&life->device, IOVA(0));
+	EXPECT_TRUE(vn_intact(&life->vm, life->page));
+	EXPECT_LANDS(&life->device, life->page, life->page);
+	EXPECT_EQ(-ENODEV, vn_guest_translate(guest, STREAM));
+	EXPECT_EQ(-ENODEV, vn_nested_set_context(guest->fd, STREAM,
+						 VFIO_NESTED_CONTEXT_ABORT));
+	EXPECT_LANDS(&life->device, life->page, life->page);
+
+	/* It is when it has been bound again. */
+	ASSERT_OK(vn_nested_unbind(life->device.fd));
+	ASSERT_OK(vn_nested_bind(life->device.fd, guest->fd, STREAM));
+	ASSERT_OK(vn_guest_translate(guest, STREAM));
+	EXPECT_LANDS(&life->device, IOVA(0), life->page);
+}
+
 /* Resets */
 FIXTURE(reset) {
 	struct life life;

@@ -83,8 +83,13 @@ check_kernel() {
 	esac
 }
 
+# Is there a module of that name? -D is what all versions of modprobe have.
+exists() {
+	modprobe -D "$1" >/dev/null 2>&1
+}
+
 check_vfio() {
-	if [ -e /sys/module/vfio_iommu_type1 ] || modprobe -nq vfio_iommu_type1; then
+	if [ -e /sys/module/vfio_iommu_type1 ] || exists vfio_iommu_type1; then
 		good "VFIO with type1"
 	else
 		bad "VFIO with type1" \
@@ -126,7 +131,7 @@ check_modules() {
 		name=$(echo $module | tr - _)
 		if [ -e "/sys/module/$name" ]; then
 			good "$module is loaded"
-		elif modprobe -nq $module; then
+		elif exists $module; then
 			good "$module can be loaded"
 		else
 			bad "$module is not installed" \

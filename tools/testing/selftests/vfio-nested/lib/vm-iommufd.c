@@ -14,23 +14,30 @@
 #include "util.h"
 #include "vm.h"
 
-static int iommufd_open(struct vn_vm *vm)
+static int new_ioas(struct vn_vm *vm)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+
+	if (ioctl(vm->fd, IOMMU_IOAS_ALLOC, &alloc))
+		return vn_fail(-errno, "IOMMU_IOAS_ALLOC: %m");
+	vm->ioas = alloc.out_ioas_id;
+	return 0;
+}
+
+static int iommufd_open(struct vn_vm *vm)
+{
+	int ret;
 
 	vm->fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (vm->fd < 0)
 		return vn_fail(-errno,
 			       "cannot open /dev/iommu: %m (a kernel with CONFIG_IOMMUFD is needed)");
-	if (ioctl(vm->fd, IOMMU_IOAS_ALLOC, &alloc)) {
-		int err = vn_fail(-errno, "IOMMU_IOAS_ALLOC: %m");
-
+	ret = new_ioas(vm);
+	if (ret) {
 		close(vm->fd);
 		vm->fd = -1;
-		return err;
 	}
-	vm->ioas = alloc.out_ioas_id;
-	return 0;
+	return ret;
 }
 
 /* The one entry of the function's vfio-dev directory names its character device. */
@@ -63,15 +70,24 @@ static int open_cdev(struct vn_device *device)
 	return fd;
 }
 
+static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = vm->ioas,
+	};
+
+	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+		return vn_fail(-errno, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %m",
+			       device->pci.name);
+	return 0;
+}
+
 static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.iommufd = vm->fd,
-	};
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-		.pt_id = vm->ioas,
 	};
 	int ret;
 
@@ -83,12 +99,9 @@ static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
 			      device->pci.name);
 		goto err_close;
 	}
-	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach)) {
-		ret = vn_fail(-errno, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %m",
-			      device->pci.name);
-		goto err_close;
-	}
-	return 0;
+	ret = attach_ioas(vm, device);
+	if (!ret)
+		return 0;
 
 err_close:
 	close(device->fd);
@@ -136,6 +149,14 @@ static int iommufd_unmap(struct vn_vm *vm, uint64_t ipa, uint64_t size)
 	return 0;
 }
 
+static int iommufd_exchange(struct vn_vm *vm, struct vn_device *device)
+{
+	int ret;
+
+	ret = new_ioas(vm);
+	return ret ? ret : attach_ioas(vm, device);
+}
+
 const struct vn_vm_ops vn_vm_iommufd = {
 	.name = "iommufd",
 	.open = iommufd_open,
@@ -143,4 +164,5 @@ const struct vn_vm_ops vn_vm_iommufd = {
 	.detach = iommufd_detach,
 	.map = iommufd_map,
 	.unmap = iommufd_unmap,
+	.exchange = iommufd_exchange,
 };

@@ -49,6 +49,11 @@ struct vn_vm_ops {
 	int (*map)(struct vn_vm *vm, uint64_t ipa, void *va, uint64_t size,
 		   int prot);
 	int (*unmap)(struct vn_vm *vm, uint64_t ipa, uint64_t size);
+	/*
+	 * Attaches the device to a new, empty stage 2, which is that of the machine
+	 * from now on. NULL where VFIO cannot do that while the device is open.
+	 */
+	int (*exchange)(struct vn_vm *vm, struct vn_device *device);
 };
 
 extern const struct vn_vm_ops vn_vm_type1;
