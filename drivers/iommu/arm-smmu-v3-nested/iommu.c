@@ -53,9 +53,15 @@ smmu_domain_alloc_user(struct device *dev, u32 flags,
 		       struct iommu_domain *parent,
 		       const struct iommu_user_data *user_data)
 {
+	struct iommu_domain *domain;
+
 	if (parent)
 		return ERR_PTR(-EOPNOTSUPP);
-	return smmu_domain_alloc_flags(dev, flags, user_data);
+	domain = smmu_domain_alloc_flags(dev, flags, user_data);
+	/* Here, unlike in all other kinds of allocation, the type is ours to set. */
+	if (!IS_ERR(domain))
+		domain->type = IOMMU_DOMAIN_UNMANAGED;
+	return domain;
 }
 #endif
 
