@@ -42,9 +42,15 @@ static struct iommu_domain *
 smmu_domain_alloc_flags(struct device *dev, u32 flags,
 			const struct iommu_user_data *user_data)
 {
+	struct iommu_domain *domain;
+
 	if (flags & ~IOMMU_HWPT_ALLOC_NEST_PARENT || user_data)
 		return ERR_PTR(-EOPNOTSUPP);
-	return smmu_domain_alloc(dev);
+	domain = smmu_domain_alloc(dev);
+	/* iommufd calls this without the core, which sets the type otherwise. */
+	if (!IS_ERR(domain))
+		domain->type = IOMMU_DOMAIN_UNMANAGED;
+	return domain;
 }
 
 #ifndef HAVE_DOMAIN_ALLOC_PAGING_FLAGS
@@ -53,15 +59,9 @@ smmu_domain_alloc_user(struct device *dev, u32 flags,
 		       struct iommu_domain *parent,
 		       const struct iommu_user_data *user_data)
 {
-	struct iommu_domain *domain;
-
 	if (parent)
 		return ERR_PTR(-EOPNOTSUPP);
-	domain = smmu_domain_alloc_flags(dev, flags, user_data);
-	/* Here, unlike in all other kinds of allocation, the type is ours to set. */
-	if (!IS_ERR(domain))
-		domain->type = IOMMU_DOMAIN_UNMANAGED;
-	return domain;
+	return smmu_domain_alloc_flags(dev, flags, user_data);
 }
 #endif
 
