@@ -98,7 +98,7 @@ typedef struct NestedInvalidation {
 typedef struct NestedIommuOps {
     /*
      * Translate @access.  On NESTED_OK @out is filled.  On NESTED_STALLED the
-     * IOMMU keeps @token, which it will name in resume(); only if
+     * IOMMU keeps @token (not NULL), which it will name in resume(); only if
      * access->may_stall.  Faults are recorded where the architecture says so.
      */
     NestedStatus (*translate)(void *iommu, PCIDevice *dev, const NestedAccess *access,
