@@ -141,6 +141,17 @@ class Testdev:
         """A register of a channel."""
         self._m.writel(self._bar + 0x1000 + channel * 0x100 + self.n[name], value)
 
+    def enable_msix(self, vector, address, data):
+        """MSI-X, with one vector."""
+        table = self._bar + 0x40000
+        self._m.writel(self.config + 0x18, table)
+        capability = self._m.readl(self.config + 0x34) & 0xff
+        while self._m.readl(self.config + capability) & 0xff != 0x11:
+            capability = self._m.readl(self.config + capability) >> 8 & 0xff
+        self._m.writel(self.config + capability, 1 << 31)
+        for offset, value in ((0, address & 0xffffffff), (4, address >> 32), (8, data), (12, 0)):
+            self._m.writel(table + vector * 16 + offset, value)
+
     def enable_pasid(self, control=7):
         """PASID Control."""
         self._m.writel(self.config + self.PASID + 4, self._m.readl(
