@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "nested-testdev.h"
@@ -253,6 +254,42 @@ static void test_execute(uint32_t denied)
 	munmap(data, PAGE);
 }
 
+/*
+ * A program ends while the function waits for one of its pages: the binding goes
+ * with it, and the function is not left waiting.
+ */
+static void test_exit(void)
+{
+	struct job job = {
+		.address = fresh(64 * 1024), .length = 64 * 1024, .outstanding = 64,
+		.flags = NTD_OP_WRITE | NTD_FLAG_FLOOD | fault_flags, .channel = 1,
+	};
+	pid_t child = fork();
+	int i, other, status = 0;
+
+	if (!child) {
+		other = open("/dev/nested-testdev", O_RDWR);
+		if (other < 0 || read(other, &job.pasid, 4) != 4)
+			_exit(1);
+		job.pasid |= NTD_PASID_VALID;
+		job.address = fresh(64 * 1024);
+		start(&job);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	wr(NTD_CHANNEL(1) + NTD_CH_FLAGS, 0);
+	for (i = 0; i < 2000; i++) {
+		uint32_t state = NTD_STATUS_STATE(rd(NTD_CHANNEL(1) + NTD_CH_STATUS));
+
+		if (state != NTD_STATE_STALLED && state != NTD_STATE_WAITING)
+			break;
+		usleep(1000);
+	}
+	result("exit.while_faulting", child > 0 && !status && i < 2000);
+	wr(NTD_CHANNEL(1) + NTD_CH_CONTROL, NTD_CONTROL_STOP);
+	test_present();
+}
+
 int main(int argc, char **argv)
 {
 	bool pri = argc > 1 && !strcmp(argv[1], "pri");
@@ -283,8 +320,9 @@ int main(int argc, char **argv)
 	test_unmapped(denied);
 	test_readonly(denied);
 	test_other_pasid(pri ? NTD_ERR_ATS_CA : NTD_ERR_ABORTED);
-	if (!stall)
-		test_execute(denied);
+	test_execute(denied);
+	if (pri || stall)
+		test_exit();
 	printf("1..%d\n", tests);
 	return failures ? 1 : 0;
 }

@@ -74,6 +74,13 @@ void smmuv3_nested_realize(SMMUv3State *s, Error **errp)
     nested_iommu_register(s->smmu_state.primary_bus, &smmu_nested_iommu_ops, n);
 }
 
+bool smmuv3_nested_ats(void)
+{
+    Object *smmu = object_resolve_type_unambiguous(TYPE_ARM_SMMUV3, NULL);
+
+    return smmu && ARM_SMMUV3(smmu)->nested_options.ats;
+}
+
 static void set_id_registers(SMMUv3State *s)
 {
     const SMMUv3NestedOptions *o = &s->nested_options;

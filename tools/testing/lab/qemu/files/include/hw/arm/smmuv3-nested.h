@@ -68,6 +68,9 @@ bool smmuv3_nested_command(SMMUv3State *s, const uint32_t *word, int *error);
 void smmuv3_nested_written(SMMUv3State *s, hwaddr offset, uint64_t data, unsigned size);
 void smmuv3_nested_read(SMMUv3State *s, hwaddr offset, uint64_t *data, unsigned size);
 
+/* Does the machine's SMMU do ATS?  Then its Root Complex does, too. */
+bool smmuv3_nested_ats(void);
+
 /*
  * What QEMU's walker does not keep of a descriptor: SMMU_NESTED_* of a stage 1
  * table or leaf descriptor, and of a stage 2 leaf.  A TLB entry has the union.
