@@ -91,17 +91,29 @@ static void finish_piece(NestedTestdev *d, Piece *piece, uint8_t error)
 
 /* --- Accesses ------------------------------------------------------------- */
 
+/*
+ * What translate() gave is an address of memory itself.  An IOMMU that does not
+ * know this interface is part of the address space that QEMU has for us.
+ */
+static AddressSpace *memory_of(NestedTestdev *d)
+{
+    void *iommu;
+
+    return nested_iommu_of(&d->pdev, &iommu) ? &address_space_memory :
+                                               pci_get_address_space(&d->pdev);
+}
+
 static bool fetch_add(NestedTestdev *d, Channel *channel, hwaddr address, uint32_t size)
 {
     uint64_t old = 0, sum;
 
-    if (address_space_read(&address_space_memory, address, MEMTXATTRS_UNSPECIFIED,
+    if (address_space_read(memory_of(d), address, MEMTXATTRS_UNSPECIFIED,
                            &old, size) != MEMTX_OK) {
         return false;
     }
     channel->result = le64_to_cpu(old);
     sum = cpu_to_le64(channel->result + channel->setup.operand);
-    return address_space_write(&address_space_memory, address, MEMTXATTRS_UNSPECIFIED,
+    return address_space_write(memory_of(d), address, MEMTXATTRS_UNSPECIFIED,
                                &sum, size) == MEMTX_OK;
 }
 
@@ -115,10 +127,10 @@ static bool move(NestedTestdev *d, Piece *piece, hwaddr address, uint32_t size)
     case NTD_OP_ATOMIC:
         return fetch_add(d, channel, address, size);
     case NTD_OP_PROBE:
-        return address_space_read(&address_space_memory, address, MEMTXATTRS_UNSPECIFIED,
+        return address_space_read(memory_of(d), address, MEMTXATTRS_UNSPECIFIED,
                                   scratch, MIN(size, sizeof(scratch))) == MEMTX_OK;
     default:
-        return address_space_rw(&address_space_memory, address, MEMTXATTRS_UNSPECIFIED,
+        return address_space_rw(memory_of(d), address, MEMTXATTRS_UNSPECIFIED,
                                 data, size, op == NTD_OP_WRITE) == MEMTX_OK;
     }
 }
@@ -140,7 +152,7 @@ static bool translate(NestedTestdev *d, Piece *piece, NestedTranslation *out)
     const NestedIommuOps *ops = nested_iommu_of(&d->pdev, &iommu);
 
     if (!ops) {
-        /* Nothing in front of the memory: a PASID means nothing to it. */
+        /* Who does not know this interface does not know PASIDs. */
         if (access.pasid_valid) {
             finish_piece(d, piece, NTD_ERR_ABORTED);
             return false;
@@ -244,7 +256,8 @@ static void run_piece(NestedTestdev *d, Piece *piece)
         }
         size = MIN(piece->remaining, out.length);
         if (!move(d, piece, out.address, size)) {
-            finish_piece(d, piece, NTD_ERR_MEMORY);
+            finish_piece(d, piece, memory_of(d) == &address_space_memory ?
+                                   NTD_ERR_MEMORY : NTD_ERR_ABORTED);
             return;
         }
         piece->address += size;
