@@ -311,10 +311,17 @@ static NestedVtdVerdict group_response(IntelIOMMUState *s, const uint64_t *d)
     return NESTED_VTD_DONE;
 }
 
+static bool is_pure_fence(uint64_t word)
+{
+    return word & VTD_INV_DESC_WAIT_FN &&
+           !(word & (VTD_INV_DESC_WAIT_SW | VTD_INV_DESC_WAIT_IF | VTD_INV_DESC_WAIT_RSVD_LO));
+}
+
 /*
  * A wait descriptor comes after what it waits for.  Nothing is ever on its way
- * here, so there is nothing to drain; but if an invalidation has timed out,
- * the wait is aborted: its status is not written.
+ * here, so there is nothing to drain, and one that only fences has no effect;
+ * but if an invalidation has timed out, the wait is aborted: its status is not
+ * written.
  */
 static NestedVtdVerdict wait_reached(IntelIOMMUState *s, uint64_t *d)
 {
@@ -324,7 +331,7 @@ static NestedVtdVerdict wait_reached(IntelIOMMUState *s, uint64_t *d)
         d[0] &= ~WAIT_DRAIN;
     }
     if (!s->nested.timed_out) {
-        return NESTED_VTD_NOT_OURS;
+        return is_pure_fence(d[0]) ? NESTED_VTD_DONE : NESTED_VTD_NOT_OURS;
     }
     s->nested.timed_out = false;
     nested_vtd_set_quad(s, IQER_REG, (uint64_t)s->nested.timed_out_sid << 32);
