@@ -67,6 +67,7 @@ static struct {
 
 static unsigned int number, failures;
 
+__attribute__((format(printf, 2, 3)))
 static void result(bool ok, const char *format, ...)
 {
 	va_list arguments;
@@ -221,7 +222,9 @@ static void open_iommufd_device(const char *name)
 
 static void map_registers(void)
 {
-	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
 	struct vfio_region_info config = {
 		.argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX,
 	};
@@ -235,7 +238,8 @@ static void map_registers(void)
 	command |= PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
 	if (pwrite(t.device, &command, 2, config.offset + PCI_COMMAND) != 2)
 		bail("enabling bus mastering");
-	t.registers = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, t.device, bar.offset);
+	t.registers = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, t.device,
+			   bar.offset);
 	if (t.registers == MAP_FAILED)
 		bail("mapping BAR 0");
 	if (get(NTD_ID) != NTD_MAGIC)
