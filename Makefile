@@ -43,13 +43,16 @@ all-kernels:
 	@$(RUN) $(LAB)/build
 
 demo:
+	@$(LAB)/toolbox build kernel-source
 	@$(RUN) $(LAB)/demo
 
 check:
-	@$(LAB)/check $(TIER)
+	@$(LAB)/toolbox build kernel-source firmware debian
+	@$(RUN) $(LAB)/check $(TIER)
 
 shell:
-	@$(RUN) $(LAB)/run --build --shell $(MACHINE)
+	@$(LAB)/toolbox build kernel-source
+	@$(RUN) $(LAB)/run --build --selftests --shell $(MACHINE)
 
 # Kbuild can only clean with a kernel at hand, and what it leaves is known.
 clean:

@@ -27,6 +27,7 @@ bool smmu_ats_supported(const struct smmu_master *master)
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(master->dev);
 
 	return master->smmu->features & SMMU_FEAT_ATS &&
+	       smmu_stall_model(master->smmu) != IDR0_STALL_MODEL_STALL &&
 	       fwspec->flags & IOMMU_FWSPEC_PCI_RC_ATS &&
 	       dev_is_pci(master->dev) &&
 	       pci_ats_supported(to_pci_dev(master->dev)) && !master->ats_dead;
@@ -64,7 +65,7 @@ void smmu_ats_enable(struct smmu_master *master)
 
 /**
  * smmu_ats_disable - switch ATS off
- * @master: its lock is held; the caller installs its entries afterwards
+ * @master: its lock is held
  *
  * May sleep.
  */
@@ -83,7 +84,7 @@ void smmu_ats_disable(struct smmu_master *master)
 		pci_disable_ats(pdev);
 	master->ats_enabled = false;
 	/* Entries say so before invalidations stop being sent. */
-	smmu_master_install(master);
+	smmu_master_clear_eats(master);
 
 	spin_lock_irqsave(&domain->lock, flags);
 	list_del_rcu(&master->ats_node);

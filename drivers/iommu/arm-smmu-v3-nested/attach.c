@@ -47,8 +47,7 @@ static void make_overlay_ste(const struct smmu_master *master,
 		break;
 	case SMMU_VSTE_S1:
 		/* A device that stalls for a guest needs leave, which nobody has. */
-		stalld = FIELD_GET(IDR0_STALL_MODEL, master->smmu->idr[0]) ==
-			 IDR0_STALL_MODEL_BOTH;
+		stalld = smmu_stall_model(master->smmu) == IDR0_STALL_MODEL_BOTH;
 		smmu_ste_make_nested(ste, &s2, vdev->vste, stalld);
 		break;
 	}
@@ -78,6 +77,14 @@ static void smmu_master_make_ste(const struct smmu_master *master,
 		smmu_ste_make_s2(ste, &s2);
 }
 
+static void write_entries(struct smmu_master *master)
+{
+	u32 i;
+
+	for (i = 0; i < master->num_sids; i++)
+		smmu_strtab_write(master->smmu, master->sids[i], &master->ste);
+}
+
 /**
  * smmu_master_install - bring the entries in line with the state
  * @master: its lock is held
@@ -86,13 +93,23 @@ static void smmu_master_make_ste(const struct smmu_master *master,
  */
 void smmu_master_install(struct smmu_master *master)
 {
-	struct smmu_ste ste;
-	u32 i;
-
 	lockdep_assert_held(&master->lock);
-	smmu_master_make_ste(master, &ste);
-	for (i = 0; i < master->num_sids; i++)
-		smmu_strtab_write(master->smmu, master->sids[i], &ste);
+	smmu_master_make_ste(master, &master->ste);
+	write_entries(master);
+}
+
+/**
+ * smmu_master_clear_eats - stop answering translation requests
+ * @master: its lock is held
+ *
+ * May sleep. Nothing else of the entries changes: one word at a time can be
+ * replaced without refusing an access, two cannot.
+ */
+void smmu_master_clear_eats(struct smmu_master *master)
+{
+	lockdep_assert_held(&master->lock);
+	master->ste.data[1] &= ~cpu_to_le64(STE1_EATS);
+	write_entries(master);
 }
 
 /* ATS is for stage 2 alone, and for a guest that asks for it. */

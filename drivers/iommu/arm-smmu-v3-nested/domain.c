@@ -48,6 +48,7 @@ static int smmu_domain_init_pgtbl(struct smmu_domain *domain)
 
 	domain->s2.vtcr = vtcr_of(&cfg);
 	domain->s2.ttb = cfg.arm_lpae_s2_cfg.vttbr;
+	domain->s2.stall = smmu_stall_model(smmu) == IDR0_STALL_MODEL_STALL;
 	domain->s2.attr_types_ovr = smmu->features & SMMU_FEAT_ATTR_TYPES;
 	domain->tg_shift = __ffs(cfg.pgsize_bitmap);
 	domain->domain.pgsize_bitmap = cfg.pgsize_bitmap;

@@ -63,6 +63,8 @@ void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq,
 	evtq_note_overflow(smmu, evtq, prod);
 	todo = ((prod & evtq_index_mask(evtq)) - evtq->cons) &
 	       evtq_index_mask(evtq);
+	evtq->pass++;
+	evtq->crowded = todo > slots / SMMU_EVTQ_CROWD;
 	for (todo = min(todo, slots); todo; todo--) {
 		const __le64 *slot = evtq->q.base +
 			(evtq->cons & (slots - 1)) * evtq->q.dwords;

@@ -17,7 +17,7 @@
 static void streams_lock(struct smmu_device *smmu)
 {
 	mutex_lock(&smmu->evtq.lock);
-	mutex_lock_nested(&smmu->priq.lock, SINGLE_DEPTH_NESTING);
+	mutex_lock(&smmu->priq.lock);
 }
 
 static void streams_unlock(struct smmu_device *smmu)
@@ -86,13 +86,20 @@ static int smmu_insert_streams(struct smmu_master *master,
 	return 0;
 }
 
+/*
+ * The IOMMU core asks while it registers an SMMU, from inside its probe function:
+ * the driver's own list of devices does not have it yet.
+ */
 static struct smmu_device *smmu_of_fwspec(const struct iommu_fwspec *fwspec)
 {
-	struct device *dev = driver_find_device_by_fwnode(&smmu_driver.driver,
-							  fwspec->iommu_fwnode);
+	struct device *dev = bus_find_device_by_fwnode(&platform_bus_type,
+						       fwspec->iommu_fwnode);
+	struct smmu_device *smmu = NULL;
 
+	if (dev && dev->driver == &smmu_driver.driver)
+		smmu = dev_get_drvdata(dev);
 	put_device(dev);
-	return dev ? dev_get_drvdata(dev) : NULL;
+	return smmu;
 }
 
 /**

@@ -31,8 +31,8 @@ MODULE_PARM_DESC(guest_ats,
 		 "Let guests enable ATS: their devices are then trusted to use only addresses that they were given.");
 
 /* Events that a device may cause at once, and in each second after that. */
-#define SMMU_EVENT_BURST	16384
-#define SMMU_EVENT_RATE		4096
+#define SMMU_EVENT_BURST	4096
+#define SMMU_EVENT_RATE		2048
 
 static struct smmu_master *to_master(struct device *dev)
 {
@@ -57,9 +57,9 @@ static int check_coherent(struct smmu_master *master)
 }
 
 /* Features of IDR0, IDR1, IDR3 and IDR5 that are a guest's to use as they are. */
-#define GUEST_IDR0	(IDR0_S1P | IDR0_TTF | IDR0_COHACC | IDR0_HTTU |	\
-			 IDR0_ASID16 | IDR0_CD2L | IDR0_TTENDIAN |	\
-			 IDR0_TERM_MODEL | IDR0_ST_LEVEL)
+#define GUEST_IDR0	(IDR0_S1P | IDR0_TTF | IDR0_HTTU | IDR0_ASID16 |	\
+			 IDR0_CD2L | IDR0_TTENDIAN | IDR0_TERM_MODEL |	\
+			 IDR0_ST_LEVEL)
 #define GUEST_IDR1	(IDR1_SIDSIZE | IDR1_PRIQS | IDR1_EVENTQS |	\
 			 IDR1_CMDQS | IDR1_ATTR_PERMS_OVR |		\
 			 IDR1_ATTR_TYPES_OVR)
@@ -77,7 +77,7 @@ static void guest_id_registers(struct smmu_master *master,
 			       struct vfio_nested_info_smmuv3 *regs)
 {
 	const u32 *idr = master->smmu->idr;
-	u32 stall_model = FIELD_GET(IDR0_STALL_MODEL, idr[0]);
+	u32 stall_model = smmu_stall_model(master->smmu);
 	u32 oas = FIELD_GET(IDR5_OAS, idr[5]);
 
 	/* Nobody may stall for a guest: unless nothing else is possible. */
@@ -86,6 +86,9 @@ static void guest_id_registers(struct smmu_master *master,
 
 	regs->idr[0] = (idr[0] & GUEST_IDR0) |
 		       FIELD_PREP(IDR0_STALL_MODEL, stall_model);
+	/* Firmware knows better than the SMMU how it is connected. */
+	if (master->smmu->features & SMMU_FEAT_COHERENT)
+		regs->idr[0] |= IDR0_COHACC;
 	if (guest_may_have_ats(master))
 		regs->idr[0] |= IDR0_ATS;
 	regs->idr[1] = idr[1] & GUEST_IDR1;
@@ -208,7 +211,6 @@ static void smmu_viommu_release(struct iommu_nested_viommu *core)
 	kfree_rcu(viommu, rcu);
 }
 
-/* The event handler cannot wait for the master's lock. */
 static void smmu_throttle_work(struct work_struct *work)
 {
 	struct smmu_vdev *vdev = container_of(work, struct smmu_vdev,
@@ -622,6 +624,37 @@ static bool vdev_take_token(struct smmu_vdev *vdev)
 	return true;
 }
 
+/*
+ * Rates say nothing where we are slower than the devices: then the queue fills up,
+ * and who has filled it is stopped before the events of others are lost.
+ */
+static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq)
+{
+	if (likely(!evtq->crowded))
+		return false;
+	if (vdev->pass != evtq->pass) {
+		vdev->pass = evtq->pass;
+		vdev->in_pass = 0;
+	}
+	return ++vdev->in_pass > (1U << evtq->q.shift) / SMMU_EVTQ_SHARE;
+}
+
+/*
+ * Takes DMA away. The lock is an outer one, so it must not be waited for here; the
+ * queue fills up while the work is on its way, so it is better to try.
+ */
+static void vdev_throttle(struct smmu_vdev *vdev)
+{
+	struct smmu_master *master = vdev->master;
+
+	if (!mutex_trylock(&master->lock)) {
+		schedule_work(&vdev->throttle_work);
+		return;
+	}
+	smmu_master_update(master);
+	mutex_unlock(&master->lock);
+}
+
 /**
  * smmu_nested_event - an event of a master that a guest has
  * @vdev: the guest's overlay
@@ -636,11 +669,13 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 	struct vfio_nested_fault fault = { 0 };
 
 	event_to_fault(vdev, evt, &fault);
-	if (!vdev->throttled && !vdev_take_token(vdev)) {
+	if (!vdev->throttled &&
+	    (!vdev_take_token(vdev) ||
+	     vdev_crowds_out(vdev, &vdev->master->smmu->evtq))) {
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
 		WRITE_ONCE(vdev->throttled, true);
 		iommu_nested_throttled(vdev->binding);
-		schedule_work(&vdev->throttle_work);
+		vdev_throttle(vdev);
 	}
 	iommu_nested_report(vdev->binding, &fault);
 }

@@ -12,8 +12,11 @@
 
 /* 4096 commands: no producer waits for room unless the hardware is stuck. */
 #define SMMU_CMDQ_SHIFT		12
-/* At least this many events; more where stalls need a slot each. */
-#define SMMU_EVENTQ_SHIFT	12
+/*
+ * At least this many events; more where stalls need a slot each. Room for several
+ * devices that flood the queue until they are stopped (nested.c).
+ */
+#define SMMU_EVENTQ_SHIFT	14
 #define SMMU_PRIQ_SHIFT		12
 /* Slots for events that do not stall, on top of those that do. */
 #define SMMU_EVENTQ_SLACK	1024

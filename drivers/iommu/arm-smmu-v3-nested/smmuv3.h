@@ -14,7 +14,7 @@
  *  - smmu_master.lock (mutex): the master's stream table entries, its domain and
  *    its overlay (vdev). Taken inside the IOMMU core's group mutex and inside
  *    iommu_nested_viommu.sem.
- *  - smmu_evtq.lock (mutex), one for the event and one for the PRI queue: taking
+ *  - smmu_evtq.lock (mutex), the event queue's before the PRI queue's: taking
  *    records out, and everything that a record is looked up in: smmu_device.streams
  *    is changed with both held, smmu_master.vdev with smmu_master.lock and the
  *    event queue's. So who takes either may use what it finds until it lets go.
@@ -65,6 +65,10 @@ struct platform_driver;
 #define SMMU_OPT_PAGE0_ONLY	BIT(0)	/* no second register page */
 #define SMMU_OPT_FORCE_SYNC	BIT(1)	/* every batch ends with a SYNC */
 #define SMMU_OPT_REPEAT_INV	BIT(2)	/* TLBI and CFGI take effect when repeated */
+
+/* Shares of the event queue: it is crowded; one device has too much of it then */
+#define SMMU_EVTQ_CROWD		8
+#define SMMU_EVTQ_SHARE		16
 
 /* Commands that are written in one go; IRQs are off for so long */
 #define SMMU_BATCH_MAX		64
@@ -126,6 +130,8 @@ struct smmu_cmdq {
  * @cons: consumer register's value, without the overflow flag
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
+ * @pass: number of the call that takes records out
+ * @crowded: this pass has found more than SMMU_EVTQ_CROWD of the queue in use
  */
 struct smmu_evtq {
 	struct smmu_queue q;
@@ -133,6 +139,8 @@ struct smmu_evtq {
 	u32 cons;
 	int irq;
 	u64 overflows;
+	u32 pass;
+	bool crowded;
 };
 
 /**
@@ -211,6 +219,7 @@ struct smmu_master {
 	struct smmu_domain *domain;	/* for SMMU_ATTACHED_PAGING */
 	struct smmu_vdev *vdev;
 	struct list_head ats_node;
+	struct smmu_ste ste;		/* what is installed */
 	struct work_struct ats_dead_work;
 	bool ats_enabled;
 	bool ats_dead;
@@ -253,7 +262,9 @@ struct smmu_viommu {
  *	with the event queue's lock held
  * @tokens: events that may still be taken before that; event queue's lock
  * @refilled: jiffies at which @tokens was last topped up; event queue's lock
- * @throttle_work: takes DMA away, which the event handler itself cannot
+ * @pass: pass of the event queue that @in_pass is about; event queue's lock
+ * @in_pass: events of this master in that pass; event queue's lock
+ * @throttle_work: takes DMA away where the event handler cannot at once
  */
 struct smmu_vdev {
 	struct iommu_nested_binding *binding;
@@ -265,6 +276,8 @@ struct smmu_vdev {
 	bool throttled;
 	u32 tokens;
 	unsigned long refilled;
+	u32 pass;
+	u32 in_pass;
 	struct work_struct throttle_work;
 };
 
@@ -272,6 +285,11 @@ struct smmu_vdev {
 static inline bool smmu_uses_fwb(const struct smmu_device *smmu)
 {
 	return IO_PGTABLE_QUIRK_ARM_S2FWB && smmu->features & SMMU_FEAT_FWB;
+}
+
+static inline u32 smmu_stall_model(const struct smmu_device *smmu)
+{
+	return FIELD_GET(IDR0_STALL_MODEL, smmu->idr[0]);
 }
 
 static inline struct smmu_domain *to_smmu_domain(struct iommu_domain *domain)
@@ -346,6 +364,7 @@ int smmu_master_attach(struct smmu_master *master,
 		       enum smmu_attachment attachment,
 		       struct smmu_domain *domain);
 void smmu_master_install(struct smmu_master *master);
+void smmu_master_clear_eats(struct smmu_master *master);
 void smmu_master_update(struct smmu_master *master);
 bool smmu_overlay_in_force(struct smmu_master *master);
 

@@ -155,7 +155,7 @@ enum sample {
 	INVALID, INVALID_GARBAGE, ABORT, ABORT_GARBAGE, BYPASS, S2, S2_VMID,
 	S2_TTB, S2_OTHER, S2_FWB, S2_EATS, NESTED, NESTED_PTR, NESTED_ATTR,
 	NESTED_STALLD, NESTED_PASIDS, NESTED_PTR_DSS, NESTED_EATS, NESTED_VMID,
-	NUM_SAMPLES
+	S1, NUM_SAMPLES
 };
 
 static void make_samples(struct smmu_ste *ste)
@@ -188,6 +188,9 @@ static void make_samples(struct smmu_ste *ste)
 	nested(&ste[NESTED_EATS], &eats, WORD0_S1(PTR_A), WORD1_S1 | 1 << 28,
 	       false);
 	nested(&ste[NESTED_VMID], &vmid, WORD0_S1(PTR_A), WORD1_S1, false);
+	/* There is no builder for stage 1 alone, but its bits have a meaning. */
+	ste[S1] = ste[NESTED_VMID];
+	ste[S1].data[0] &= ~cpu_to_le64(2 << 1);
 }
 
 static void expect_ste(struct kunit *test, const struct smmu_ste *ste, u64 word0,

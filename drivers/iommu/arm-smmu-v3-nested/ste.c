@@ -91,6 +91,7 @@ static u64 ste_s2_word2(const struct smmu_s2_cfg *s2)
 {
 	return FIELD_PREP(STE2_S2VMID, s2->vmid) |
 	       FIELD_PREP(STE2_VTCR, s2->vtcr) |
+	       (s2->stall ? STE2_S2S : 0) |
 	       STE2_S2AA64 | STE2_S2ENDI_CPU | STE2_S2PTW | STE2_S2R;
 }
 

@@ -110,6 +110,8 @@ struct smmu_ste {
  * @ttb: physical address of the translation table
  * @fwb: stage 2 decides the memory type, whatever stage 1 asks for
  * @eats: ATS translation requests are answered
+ * @stall: accesses that stage 2 refuses stall: with STALL_MODEL=0b10 there is no
+ *	other way, and the entry has to say so. Then there is no ATS.
  * @attr_types_ovr: IDR1.ATTR_TYPES_OVR: attributes of a transaction can be
  *	overridden, so the entry has to say that they should not be
  */
@@ -119,6 +121,7 @@ struct smmu_s2_cfg {
 	u64 ttb;
 	bool fwb;
 	bool eats;
+	bool stall;
 	bool attr_types_ovr;
 };
 
@@ -169,6 +172,8 @@ void smmu_ste_plan(const struct smmu_ste *cur, const struct smmu_ste *target,
  * @plan: the plan
  * @step: number of the step, smaller than plan->nsteps
  * @word: number of a word in the mask of the step
+ *
+ * Return: the value for this word of the entry.
  */
 static inline __le64 smmu_ste_step_word(const struct smmu_ste_plan *plan,
 					unsigned int step, unsigned int word)

@@ -89,7 +89,7 @@ static const struct vcmd_rule vcmd_rules[U8_MAX + 1] = {
 		SMMU_VCMD_SYNC, 0 },
 };
 
-/* Section 4.4.1.1. Called where one of the fields is not zero. */
+/* Section 4.4.1.1 */
 static const char *vcmd_bad_range(u64 word0, u64 word1,
 				  const struct smmu_vcmd_limits *limits)
 {
@@ -97,6 +97,8 @@ static const char *vcmd_bad_range(u64 word0, u64 word1,
 	u8 ttl = FIELD_GET(CMD_TLBI1_TTL, word1);
 	u8 scale = FIELD_GET(CMD_TLBI0_SCALE_DS, word0);
 
+	if (!(word0 & VCMD_RANGE0) && !(word1 & VCMD_RANGE1))
+		return NULL;
 	if (!limits->ril)
 		return "NUM, SCALE, TTL or TG is set, but IDR3.RIL is 0";
 	if (tg == CMD_TLBI_TG_NONE)
@@ -133,14 +135,13 @@ static const char *vcmd_bad(u64 word0, u64 word1, const struct vcmd_rule *rule,
 	if (rule->flags & VCMD_ASID && !limits->asid16 &&
 	    word0 & VCMD_ASID_HIGH)
 		return "ASID has more than 8 bits, but IDR0.ASID16 is 0";
-	if (rule->flags & VCMD_RANGE &&
-	    (word0 & VCMD_RANGE0) | (word1 & VCMD_RANGE1))
+	if (rule->flags & VCMD_RANGE)
 		bad = vcmd_bad_range(word0, word1, limits);
-	if (rule->flags & VCMD_SSID)
+	if (!bad && rule->flags & VCMD_SSID)
 		bad = vcmd_bad_ssid(word0, limits);
-	if (rule->kind == SMMU_VCMD_ATC &&
+	if (!bad && rule->kind == SMMU_VCMD_ATC &&
 	    FIELD_GET(CMD_ATC1_SIZE, word1) > CMD_ATC_SIZE_ALL)
-		return "Size is out of range";
+		bad = "Size is out of range";
 	return bad;
 }
 

@@ -58,9 +58,9 @@ int vfio_nested_respond_info(const struct vfio_nested_call *call,
 	return vfio_nested_respond(call);
 }
 
-static int device_ioctl_info(void *context, struct vfio_nested_call *call)
+static int device_ioctl_info(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested_device *ndev = context;
+	struct vfio_nested_device *ndev = object;
 	struct iommu_nested_info info;
 	u32 type;
 	int ret;
@@ -89,10 +89,10 @@ static int device_bind(struct vfio_nested_device *ndev,
 	return 0;
 }
 
-static int device_ioctl_bind(void *context, struct vfio_nested_call *call)
+static int device_ioctl_bind(void *object, struct vfio_nested_call *call)
 {
 	const struct vfio_device_nested_bind *cmd = call->cmd;
-	struct vfio_nested_device *ndev = context;
+	struct vfio_nested_device *ndev = object;
 	struct vfio_nested *nested;
 	struct file *file;
 	int ret;
@@ -131,9 +131,9 @@ static bool device_unbind(struct vfio_nested_device *ndev)
 	return true;
 }
 
-static int device_ioctl_unbind(void *context, struct vfio_nested_call *call)
+static int device_ioctl_unbind(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested_device *ndev = context;
+	struct vfio_nested_device *ndev = object;
 	int ret;
 
 	ret = mutex_lock_killable(&ndev->lock);

@@ -28,7 +28,7 @@ union call_buffer {
 	struct vfio_nested_stats stats;
 };
 
-static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *context,
+static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *object,
 		      void __user *uarg)
 {
 	union call_buffer buffer;
@@ -51,12 +51,12 @@ static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *context,
 		return -EOPNOTSUPP;
 
 	call.size = min(user_size, ioctl->size);
-	return ioctl->handler(context, &call);
+	return ioctl->handler(object, &call);
 }
 
 /* Find @cmd in @table and carry it out; -ENOTTY if it is not there. */
 long vfio_nested_dispatch(const struct vfio_nested_ioctl *table, size_t num,
-			  void *context, unsigned int cmd, unsigned long arg)
+			  void *object, unsigned int cmd, unsigned long arg)
 {
 	size_t i;
 
@@ -65,7 +65,7 @@ long vfio_nested_dispatch(const struct vfio_nested_ioctl *table, size_t num,
 			continue;
 		if (WARN_ON_ONCE(table[i].size > sizeof(union call_buffer)))
 			return -EINVAL;
-		return run_ioctl(&table[i], context, (void __user *)arg);
+		return run_ioctl(&table[i], object, (void __user *)arg);
 	}
 	return -ENOTTY;
 }

@@ -71,9 +71,9 @@ static const struct iommu_nested_user nested_user = {
 	.release = nested_release,
 };
 
-static int nested_ioctl_info(void *context, struct vfio_nested_call *call)
+static int nested_ioctl_info(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested *nested = context;
+	struct vfio_nested *nested = object;
 	struct iommu_nested_info info;
 	u32 type;
 	int ret;
@@ -112,28 +112,28 @@ static int copy_context(struct iommu_nested_context *context,
 				     cmd->data_len);
 }
 
-static int nested_ioctl_set_context(void *context,
+static int nested_ioctl_set_context(void *object,
 				    struct vfio_nested_call *call)
 {
 	const struct vfio_nested_set_context *cmd = call->cmd;
-	struct iommu_nested_context stage1 = {};
-	struct vfio_nested *nested = context;
+	struct iommu_nested_context context = {};
+	struct vfio_nested *nested = object;
 	int ret;
 
-	static_assert(sizeof(stage1.data) == IOMMU_NESTED_CONTEXT_MAX_LEN);
+	static_assert(sizeof(context.data) == IOMMU_NESTED_CONTEXT_MAX_LEN);
 
-	ret = copy_context(&stage1, cmd);
+	ret = copy_context(&context, cmd);
 	if (ret)
 		return ret;
 	return iommu_nested_set_context(nested->viommu, cmd->virtual_id,
-					&stage1);
+					&context);
 }
 
-static int nested_ioctl_invalidate(void *context,
+static int nested_ioctl_invalidate(void *object,
 				   struct vfio_nested_call *call)
 {
 	struct vfio_nested_invalidate *cmd = call->cmd;
-	struct vfio_nested *nested = context;
+	struct vfio_nested *nested = object;
 	u32 consumed;
 	int ret;
 
@@ -148,11 +148,11 @@ static int nested_ioctl_invalidate(void *context,
 	return vfio_nested_respond(call) ?: ret;
 }
 
-static int nested_ioctl_setup_ring(void *context,
+static int nested_ioctl_setup_ring(void *object,
 				   struct vfio_nested_call *call)
 {
 	struct vfio_nested_setup_ring *cmd = call->cmd;
-	struct vfio_nested *nested = context;
+	struct vfio_nested *nested = object;
 	struct vfio_nested_ring *ring;
 	int ret;
 
@@ -184,9 +184,9 @@ static int nested_ioctl_setup_ring(void *context,
 	return ret;
 }
 
-static int nested_ioctl_stats(void *context, struct vfio_nested_call *call)
+static int nested_ioctl_stats(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested *nested = context;
+	struct vfio_nested *nested = object;
 
 	iommu_nested_stats(nested->viommu, call->cmd);
 	return vfio_nested_respond(call);

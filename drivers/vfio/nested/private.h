@@ -47,13 +47,13 @@ struct vfio_nested_call {
  * @cmd: its number
  * @min_size: bytes of the first published form of its structure
  * @size: bytes of its structure
- * @handler: carries it out; @context is what the table is for
+ * @handler: carries it out; @object is what the table is for
  */
 struct vfio_nested_ioctl {
 	unsigned int cmd;
 	u32 min_size;
 	u32 size;
-	int (*handler)(void *context, struct vfio_nested_call *call);
+	int (*handler)(void *object, struct vfio_nested_call *call);
 };
 
 /* An entry of a table; @last is the last member that was published first. */
@@ -66,7 +66,7 @@ struct vfio_nested_ioctl {
 	}
 
 long vfio_nested_dispatch(const struct vfio_nested_ioctl *table, size_t num,
-			  void *context, unsigned int cmd, unsigned long arg);
+			  void *object, unsigned int cmd, unsigned long arg);
 int vfio_nested_respond(const struct vfio_nested_call *call);
 int vfio_nested_respond_info(const struct vfio_nested_call *call,
 			     const struct iommu_nested_info *info, u32 type);

@@ -51,10 +51,14 @@ class Archive:
         self._chunks[-4] = header[:78] + device + header[94:]
 
     def add_path(self, name, path):
-        """Adds a file or a directory of the host, following links."""
+        """Adds a file or a directory of the host, following links.
+
+        Of a directory without what a compiler leaves beside a program.
+        """
         if path.is_dir():
             for child in sorted(path.iterdir()):
-                self.add_path(f"{name}/{child.name}", child)
+                if child.suffix not in (".d", ".o", ".a"):
+                    self.add_path(f"{name}/{child.name}", child)
         else:
             executable = os.access(path, os.X_OK)
             self.add(name, path.read_bytes(), 0o755 if executable else 0o644)

@@ -191,12 +191,11 @@ TEST_F(allowed, bits)
 TEST_F(allowed, ranges)
 {
 	struct vn_guest *guest = &self->guest;
-	unsigned int tg, ttl, num, scale;
+	unsigned int fields;
 
-	for (tg = 0; tg < 4; tg++)
-	for (ttl = 0; ttl < 4; ttl++)
-	for (num = 0; num < 2; num++)
-	for (scale = 0; scale < 2; scale++) {
+	for (fields = 0; fields < 64; fields++) {
+		unsigned int tg = fields & 3, ttl = (fields >> 2) & 3;
+		unsigned int num = (fields >> 4) & 1, scale = fields >> 5;
 		bool any = num || scale || ttl;
 		/* All or nothing; TTL 1 is no level of 16 KiB blocks. */
 		bool good = tg ? guest->smmu.range && any && !(tg == 2 && ttl == 1) :

@@ -41,6 +41,8 @@ static inline void unbind_all(void)
 #define IOVA(n)		(0x02000000ULL + (n) * 0x10000ULL)
 #define VA_BITS		48
 #define ASID		7
+/* Records that the ring of start_guest() holds */
+#define RING		64
 
 /*
  * A guest with one device, a ring and a stage 1 that is not in force yet.
@@ -55,7 +57,7 @@ static inline void start_guest(struct __test_metadata *_metadata,
 	ASSERT_OK(vn_guest_bind(guest, device, STREAM));
 	ASSERT_OK(vn_guest_stage1(guest, granule ?: vn_guest_granule(guest),
 				  VA_BITS, ASID));
-	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, 64, -1));
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, -1));
 }
 
 /* A page of guest memory that stage 1 maps at @iova. */

@@ -13,9 +13,6 @@
 
 static const struct vn_want wants[] = { {} };
 
-#undef STREAM
-#define STREAM	0x42
-
 /* What all structures begin with */
 struct head {
 	uint32_t size;
@@ -93,27 +90,91 @@ FIXTURE_VARIANT(format) {
 	struct ioctl_row row;
 };
 
-#define ROW(name, ...) \
-	FIXTURE_VARIANT_ADD(format, name) { .row = { __VA_ARGS__ } }
+FIXTURE_VARIANT_ADD(format, device_info)
+{
+	.row = {
+		.request = VFIO_NESTED_INFO,
+		.size = sizeof(struct vfio_nested_info),
+		.on_device = true,
+		.answers = true,
+		.fill = fill_nothing,
+	},
+};
 
-ROW(device_info, VFIO_NESTED_INFO, sizeof(struct vfio_nested_info),
-    .on_device = true, .answers = true, .fill = fill_nothing);
-ROW(bind, VFIO_DEVICE_NESTED_BIND, sizeof(struct vfio_device_nested_bind),
-    .on_device = true, .fill = fill_bind,
-    .reserved = offsetof(struct vfio_device_nested_bind, __reserved));
-ROW(unbind, VFIO_DEVICE_NESTED_UNBIND, sizeof(struct vfio_device_nested_unbind),
-    .on_device = true, .bound = true, .fill = fill_nothing);
-ROW(info, VFIO_NESTED_INFO, sizeof(struct vfio_nested_info),
-    .bound = true, .answers = true, .fill = fill_nothing);
-ROW(set_context, VFIO_NESTED_SET_CONTEXT, sizeof(struct vfio_nested_set_context),
-    .bound = true, .fill = fill_context);
-ROW(invalidate, VFIO_NESTED_INVALIDATE, sizeof(struct vfio_nested_invalidate),
-    .bound = true, .answers = true, .fill = fill_invalidate,
-    .reserved = offsetof(struct vfio_nested_invalidate, __reserved));
-ROW(setup_ring, VFIO_NESTED_SETUP_RING, sizeof(struct vfio_nested_setup_ring),
-    .answers = true, .fill = fill_ring);
-ROW(stats, VFIO_NESTED_STATS, sizeof(struct vfio_nested_stats),
-    .answers = true, .fill = fill_nothing);
+FIXTURE_VARIANT_ADD(format, bind)
+{
+	.row = {
+		.request = VFIO_DEVICE_NESTED_BIND,
+		.size = sizeof(struct vfio_device_nested_bind),
+		.on_device = true,
+		.fill = fill_bind,
+		.reserved = offsetof(struct vfio_device_nested_bind, __reserved),
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, unbind)
+{
+	.row = {
+		.request = VFIO_DEVICE_NESTED_UNBIND,
+		.size = sizeof(struct vfio_device_nested_unbind),
+		.on_device = true,
+		.bound = true,
+		.fill = fill_nothing,
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, info)
+{
+	.row = {
+		.request = VFIO_NESTED_INFO,
+		.size = sizeof(struct vfio_nested_info),
+		.bound = true,
+		.answers = true,
+		.fill = fill_nothing,
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, set_context)
+{
+	.row = {
+		.request = VFIO_NESTED_SET_CONTEXT,
+		.size = sizeof(struct vfio_nested_set_context),
+		.bound = true,
+		.fill = fill_context,
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, invalidate)
+{
+	.row = {
+		.request = VFIO_NESTED_INVALIDATE,
+		.size = sizeof(struct vfio_nested_invalidate),
+		.bound = true,
+		.answers = true,
+		.fill = fill_invalidate,
+		.reserved = offsetof(struct vfio_nested_invalidate, __reserved),
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, setup_ring)
+{
+	.row = {
+		.request = VFIO_NESTED_SETUP_RING,
+		.size = sizeof(struct vfio_nested_setup_ring),
+		.answers = true,
+		.fill = fill_ring,
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, stats)
+{
+	.row = {
+		.request = VFIO_NESTED_STATS,
+		.size = sizeof(struct vfio_nested_stats),
+		.answers = true,
+		.fill = fill_nothing,
+	},
+};
 
 /* A fresh nested fd, and the device bound to it or not, as the row needs it */
 #define START() start(_metadata, self, &variant->row)

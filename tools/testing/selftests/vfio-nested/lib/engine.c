@@ -3,10 +3,6 @@
 #include "engine.h"
 #include "util.h"
 
-extern const struct vn_engine_ops vn_engine_edu;
-extern const struct vn_engine_ops vn_engine_nvme;
-extern const struct vn_engine_ops vn_engine_testdev;
-
 static const struct vn_engine_ops *const engines[] = {
 	&vn_engine_testdev,
 	&vn_engine_nvme,

@@ -83,6 +83,10 @@ struct vn_engine_ops {
 	int (*interrupt)(struct vn_device *device);
 };
 
+extern const struct vn_engine_ops vn_engine_edu;
+extern const struct vn_engine_ops vn_engine_nvme;
+extern const struct vn_engine_ops vn_engine_testdev;
+
 /* State of the engine of one device */
 struct vn_engine {
 	/* init() is needed before the next access. */

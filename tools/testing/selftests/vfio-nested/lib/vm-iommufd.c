@@ -58,7 +58,7 @@ static int open_cdev(struct vn_device *device)
 	}
 	closedir(dir);
 	if (fd < 0)
-		return vn_fail(fd, "%s: cannot open %s (a kernel with CONFIG_VFIO_DEVICE_CDEV is needed)",
+		return vn_fail(fd, "%s: cannot open %s (needs CONFIG_VFIO_DEVICE_CDEV)",
 			       device->pci.name, path);
 	return fd;
 }

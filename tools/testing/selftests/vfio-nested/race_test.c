@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything at once: threads bind, unbind, set contexts, invalidate, map, set up
+ * rings, reset and do DMA, without any order. Whatever comes of a single call must
+ * be something that the uAPI documents; afterwards everything must work as if
+ * nothing had been. Lock order, life times and leaks are for the kernel's own
+ * checkers, which a laboratory kernel has on.
+ *
+ * VFIO_NESTED_RACE_MS is how long each test takes, 1500 without it.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "test.h"
+
+static const struct vn_want wants[] = {
+	{ .caps = VN_ENGINE_FAST },
+	{},
+	{ .vm = 1, .caps = VN_ENGINE_FAST },
+};
+
+#define FIRST		0
+#define FOREIGN		2
+#define DEVICES		3
+#define STREAMS		4
+#define HOLE		0x03000000ULL
+#define THREADS_MAX	10
+/* Seconds for a kernel that checks itself */
+#define SLOW		240
+
+FIXTURE(race) {
+	struct vn_guest guest;
+	uint64_t page;
+	/* A second virtual IOMMU for the devices of the first machine */
+	int other_fd;
+	bool stop;
+	/* The first result that should not be, and the number of calls */
+	int bad_result;
+	const char *bad_call;
+	unsigned long calls;
+};
+
+struct thread {
+	FIXTURE_DATA(race) *self;
+	pthread_t id;
+	unsigned int seed;
+	void (*step)(struct thread *thread);
+};
+
+static unsigned int choose(struct thread *thread, unsigned int limit)
+{
+	return rand_r(&thread->seed) % limit;
+}
+
+/* A call that succeeds, or fails with one of the errors that follow it */
+#define EXPECTED(thread, call, ...)	expect(thread, #call, call, ##__VA_ARGS__, 0)
+
+static void expect(struct thread *thread, const char *call, int ret, ...)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	bool good = !ret;
+	va_list args;
+	int may;
+
+	va_start(args, ret);
+	while ((may = va_arg(args, int)))
+		good |= ret == may;
+	va_end(args);
+	__atomic_fetch_add(&self->calls, 1, __ATOMIC_RELAXED);
+	if (!good && !__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
+		self->bad_call = call;
+}
+
+static struct vn_device *some_device(struct thread *thread)
+{
+	struct vn_device *device;
+
+	do {
+		device = &vn_session->devices[choose(thread, DEVICES)];
+	} while (device->fd < 0);
+	return device;
+}
+
+static int some_fd(struct thread *thread)
+{
+	return choose(thread, 4) ? thread->self->guest.fd : thread->self->other_fd;
+}
+
+static void bind_step(struct thread *thread)
+{
+	struct vn_device *device = some_device(thread);
+	int fd = some_fd(thread);
+
+	EXPECTED(thread, vn_nested_bind(device->fd, fd, choose(thread, STREAMS)),
+		 -EBUSY, -EEXIST, -EXDEV);
+}
+
+static void unbind_step(struct thread *thread)
+{
+	EXPECTED(thread, vn_nested_unbind(some_device(thread)->fd), -ENOENT);
+	vn_sleep_ms(choose(thread, 3));
+}
+
+static void context_step(struct thread *thread)
+{
+	uint64_t bad[2] = { VN_STE0_V | VN_STE0_CONFIG(7), 0 };
+	uint64_t invalid[2] = { 0, 0 };
+	uint64_t stream = choose(thread, STREAMS);
+	int fd = some_fd(thread);
+
+	switch (choose(thread, 6)) {
+	case 0:
+		EXPECTED(thread, vn_nested_set_context(fd, stream,
+						       choose(thread, 3)),
+			 -ENOENT);
+		break;
+	case 1:
+		EXPECTED(thread, vn_nested_set_ste(fd, stream, bad), -EINVAL,
+			 -ENOENT);
+		break;
+	case 2:
+		EXPECTED(thread, vn_nested_set_ste(fd, stream, invalid), -ENOENT);
+		break;
+	default:
+		EXPECTED(thread, vn_guest_translate(&thread->self->guest, stream),
+			 -ENOENT);
+		break;
+	}
+}
+
+static void invalidate_step(struct thread *thread)
+{
+	struct vfio_nested_command_smmuv3 list[100];
+	uint32_t num = 1 + choose(thread, VN_ARRAY_SIZE(list));
+	int fd = some_fd(thread);
+	uint32_t i;
+
+	for (i = 0; i < num; i++) {
+		switch (choose(thread, 200)) {
+		case 0:
+			list[i] = vn_cmd_cfgi_cd_all(choose(thread, STREAMS));
+			break;
+		case 1:
+			list[i] = vn_cmd_tlbi(choose(thread, 256), ~0, ~0ULL);
+			break;
+		case 2:
+			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0);
+			break;
+		default:
+			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID,
+					      IOVA(choose(thread, 16)));
+			break;
+		}
+	}
+	EXPECTED(thread, vn_nested_invalidate(fd, list, &num), -ENODEV, -ENOENT,
+		 -EINVAL, -EOPNOTSUPP);
+}
+
+/* Only one thread uses the engine of a device. */
+static void dma_step(struct thread *thread)
+{
+	struct vn_device *device = &vn_session->devices[FIRST];
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		vn_dma_write(device, i % 4 ? IOVA(0) : HOLE);
+	__atomic_fetch_add(&thread->self->calls, 20, __ATOMIC_RELAXED);
+}
+
+static void foreign_dma_step(struct thread *thread)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++)
+		vn_dma_write(&vn_session->devices[FOREIGN], HOLE);
+	__atomic_fetch_add(&thread->self->calls, 20, __ATOMIC_RELAXED);
+}
+
+static void query_step(struct thread *thread)
+{
+	struct vfio_nested_info_smmuv3 smmu;
+	struct vfio_nested_stats stats;
+	struct vfio_nested_info info;
+	int fd = some_fd(thread);
+
+	EXPECTED(thread, vn_nested_stats(fd, &stats));
+	EXPECTED(thread, vn_nested_info(fd, &info, &smmu));
+	EXPECTED(thread, vn_nested_info(some_device(thread)->fd, &info, &smmu));
+}
+
+/* A life of its own: a nested fd, a ring, perhaps a device, and all of it closed */
+static void life_step(struct thread *thread)
+{
+	int event = choose(thread, 2) ? eventfd(0, EFD_CLOEXEC) : -1;
+	struct vn_device *device = some_device(thread);
+	struct vn_ring ring = {};
+	int fd = vn_nested_open();
+
+	EXPECTED(thread, fd < 0 ? fd : 0);
+	EXPECTED(thread, vn_nested_bind(device->fd, fd, choose(thread, STREAMS)),
+		 -EBUSY);
+	EXPECTED(thread, vn_ring_open(&ring, fd, 8 << choose(thread, 8), event));
+	EXPECTED(thread, vn_nested_set_context(fd, 0, VFIO_NESTED_CONTEXT_ABORT),
+		 -ENOENT);
+	if (event >= 0)
+		close(event);
+	if (choose(thread, 2))
+		close(fd);
+	vn_sleep_ms(choose(thread, 3));
+	if (choose(thread, 2))
+		EXPECTED(thread, vn_nested_unbind(device->fd), -ENOENT);
+	vn_ring_close(&ring);
+	/* Closed twice, or another thread's: neither matters here. */
+	if (vn_nested_stats(fd, &(struct vfio_nested_stats) {}) == 0 &&
+	    fd != thread->self->guest.fd && fd != thread->self->other_fd)
+		close(fd);
+}
+
+static void ring_step(struct thread *thread)
+{
+	struct vn_ring *ring = &thread->self->guest.ring;
+	struct pollfd fd = { .fd = thread->self->guest.fd, .events = POLLIN };
+	struct vfio_nested_fault fault;
+	void *again;
+
+	poll(&fd, 1, 1);
+	while (vn_ring_get(ring, &fault))
+		;
+	again = mmap(NULL, ring->setup.mmap_size, PROT_READ, MAP_SHARED,
+		     thread->self->guest.fd, ring->setup.mmap_offset);
+	if (again != MAP_FAILED)
+		munmap(again, ring->setup.mmap_size);
+	EXPECTED(thread, again == MAP_FAILED ? -errno : 0);
+}
+
+static void stage2_step(struct thread *thread)
+{
+	struct vn_vm *vm = thread->self->guest.vm;
+	uint64_t ipa = VN_RAM_IPA + VN_RAM_SIZE;
+	void *page = mmap(NULL, 4 * VN_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	EXPECTED(thread, vn_vm_map(vm, ipa, page, 4 * VN_PAGE, VN_PROT_RW));
+	EXPECTED(thread, vn_vm_unmap(vm, ipa, 4 * VN_PAGE));
+	munmap(page, 4 * VN_PAGE);
+}
+
+static void reset_step(struct thread *thread)
+{
+	struct vn_device *device = some_device(thread);
+
+	if (device->can_reset)
+		EXPECTED(thread, vn_device_reset(device), -EAGAIN);
+	vn_sleep_ms(20);
+}
+
+static void *run(void *data)
+{
+	struct thread *thread = data;
+
+	while (!__atomic_load_n(&thread->self->stop, __ATOMIC_RELAXED))
+		thread->step(thread);
+	return NULL;
+}
+
+static unsigned int duration_ms(void)
+{
+	const char *text = getenv("VFIO_NESTED_RACE_MS");
+
+	return text ? atoi(text) : 1500;
+}
+
+static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
+		 void (*const steps[])(struct thread *), unsigned int num)
+{
+	struct thread threads[THREADS_MAX] = {};
+	unsigned int i;
+
+	ASSERT_GE(THREADS_MAX, num);
+	for (i = 0; i < num; i++) {
+		threads[i].self = self;
+		threads[i].seed = i + 1;
+		threads[i].step = steps[i];
+		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
+					    &threads[i]));
+	}
+	vn_sleep_ms(duration_ms());
+	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < num; i++)
+		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
+	EXPECT_EQ(0, self->bad_result)
+		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
+	TH_LOG("%lu calls", self->calls);
+}
+
+FIXTURE_SETUP(race)
+{
+	NEED_DEVICE(FIRST);
+	unbind_all();
+	start_guest(_metadata, &self->guest, &vn_session->devices[FIRST], 0);
+	self->page = map_page(_metadata, &self->guest, IOVA(0), VN_PROT_RW);
+	self->other_fd = vn_nested_open();
+	ASSERT_LE(0, self->other_fd);
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	struct vn_device *device = &vn_session->devices[FIRST];
+	struct vfio_nested_stats stats;
+
+	/* As if nothing had been */
+	unbind_all();
+	EXPECT_OK(vn_nested_stats(self->guest.fd, &stats));
+	EXPECT_EQ(0, stats.bindings);
+	EXPECT_EQ(stats.events, stats.events_delivered + stats.events_lost);
+	EXPECT_OK(vn_nested_stats(self->other_fd, &stats));
+	EXPECT_EQ(0, stats.bindings);
+	EXPECT_OK(vn_nested_bind(device->fd, self->guest.fd, STREAM));
+	EXPECT_OK(vn_guest_translate(&self->guest, STREAM));
+	EXPECT_OK(vn_device_enable(device));
+	vn_poison(self->guest.vm, self->page);
+	EXPECT_LANDS(device, IOVA(0), self->page);
+	unbind_all();
+	vn_guest_close(&self->guest);
+	close(self->other_fd);
+}
+
+TEST_F_TIMEOUT(race, one_machine, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		bind_step, unbind_step, context_step, context_step,
+		invalidate_step, dma_step, query_step, ring_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, lives_and_stage2, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		bind_step, unbind_step, life_step, context_step, stage2_step,
+		dma_step, foreign_dma_step, invalidate_step,
+	};
+
+	if (vn_session->devices[FOREIGN].fd < 0)
+		SKIP(return, "%s", vn_session->missing[FOREIGN]);
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, resets, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		bind_step, unbind_step, context_step, reset_step, reset_step,
+		dma_step, invalidate_step, stage2_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+/* Reports that are on their way while their virtual IOMMU goes away */
+TEST_F_TIMEOUT(race, events_and_the_end, SLOW)
+{
+	struct vn_device *device = &vn_session->devices[FIRST];
+	struct thread thread = { .self = self, .step = dma_step };
+	unsigned int rounds = 0;
+	uint64_t end;
+
+	ASSERT_EQ(0, pthread_create(&thread.id, NULL, run, &thread));
+	end = vn_now_ms() + duration_ms();
+	while (vn_now_ms() < end) {
+		struct vn_ring ring;
+		int fd = vn_nested_open();
+		int event = eventfd(0, EFD_CLOEXEC);
+
+		ASSERT_LE(0, fd);
+		vn_nested_unbind(device->fd);
+		EXPECT_OK(vn_ring_open(&ring, fd, 8, event));
+		EXPECT_OK(vn_nested_bind(device->fd, fd, STREAM));
+		EXPECT_OK(vn_nested_set_context(fd, STREAM,
+						VFIO_NESTED_CONTEXT_CLEAR));
+		/* All users go first, in the middle of the reports. */
+		if (rounds % 3 == 0)
+			vn_sleep_ms(1);
+		close(event);
+		vn_ring_close(&ring);
+		close(fd);
+		if (rounds % 2)
+			vn_sleep_ms(1);
+		rounds++;
+	}
+	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread.id, NULL));
+	EXPECT_LT(1, rounds);
+}
+
+TEST_MAIN_WITH_DEVICES(wants)
