@@ -70,7 +70,7 @@ struct iommu_domain *smmu_domain_alloc(struct device *dev)
 	struct smmu_domain *domain;
 	int ret;
 
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL);
+	domain = kzalloc_obj(*domain, GFP_KERNEL);
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 	domain->smmu = smmu;

@@ -173,7 +173,7 @@ static int smmu_viommu_init(struct iommu_nested_viommu *core,
 		dev_notice_ratelimited(smmu->dev, "this SMMU cannot nest (IDR0.S1P and S2P, or an erratum)\n");
 		return -EOPNOTSUPP;
 	}
-	viommu = kzalloc(sizeof(*viommu), GFP_KERNEL);
+	viommu = kzalloc_obj(*viommu, GFP_KERNEL);
 	if (!viommu)
 		return -ENOMEM;
 	viommu->smmu = smmu;
@@ -260,7 +260,7 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	struct smmu_vdev *vdev;
 	int ret;
 
-	vdev = kzalloc(sizeof(*vdev), GFP_KERNEL_ACCOUNT);
+	vdev = kzalloc_obj(*vdev, GFP_KERNEL_ACCOUNT);
 	if (!vdev)
 		return -ENOMEM;
 	vdev->binding = binding;

@@ -11,6 +11,20 @@ static const struct vn_want wants[] = {
 	{ .engine = "iommu-testdev" },
 };
 
+/* Two pages of guest memory and a device, whatever kind it is of */
+static void prepare(struct __test_metadata *_metadata, struct vn_device *device,
+		    uint64_t *a, uint64_t *b)
+{
+	unbind_all();
+	vn_vm_reset(device->vm);
+	*a = vn_vm_alloc(device->vm, VN_PAGE, VN_PAGE);
+	*b = vn_vm_alloc(device->vm, VN_PAGE, VN_PAGE);
+	ASSERT_NE(0, *a);
+	ASSERT_NE(0, *b);
+	vn_poison(device->vm, *a);
+	vn_poison(device->vm, *b);
+}
+
 FIXTURE(engine) {
 	struct vn_device *device;
 	struct vn_vm *vm;
@@ -30,14 +44,7 @@ FIXTURE_SETUP(engine)
 {
 	self->device = NEED_DEVICE(variant->want);
 	self->vm = self->device->vm;
-	unbind_all();
-	vn_vm_reset(self->vm);
-	self->a = vn_vm_alloc(self->vm, VN_PAGE, VN_PAGE);
-	self->b = vn_vm_alloc(self->vm, VN_PAGE, VN_PAGE);
-	ASSERT_NE(0, self->a);
-	ASSERT_NE(0, self->b);
-	vn_poison(self->vm, self->a);
-	vn_poison(self->vm, self->b);
+	prepare(_metadata, self->device, &self->a, &self->b);
 }
 
 FIXTURE_TEARDOWN(engine)
@@ -63,26 +70,51 @@ TEST_F(engine, write_to_nothing_is_refused)
 	EXPECT_TRUE(vn_landed(self->device, self->a));
 }
 
-TEST_F(engine, copy_moves_what_it_says)
-{
-	uint64_t *from = vn_vm_va(self->vm, self->a);
-	uint64_t *to = vn_vm_va(self->vm, self->b);
-
-	if (!(self->device->engine.caps & VN_ENGINE_COPY))
-		SKIP(return, "%s cannot read memory", self->device->pci.name);
-	*from = 0x0000123456789abcULL;
-	EXPECT_FALSE(self->device->ops->copied(self->device, from, to));
-	ASSERT_NE(VN_DMA_FAULT, vn_dma_copy(self->device, self->a, self->b));
-	EXPECT_TRUE(self->device->ops->copied(self->device, from, to));
-}
-
 TEST_F(engine, reset_and_again)
 {
 	if (!self->device->can_reset)
 		SKIP(return, "%s has no way to be reset", self->device->pci.name);
-	ASSERT_OK(vn_device_reset(self->device));
+	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
 	ASSERT_NE(VN_DMA_BROKEN, vn_dma_write(self->device, self->a));
 	EXPECT_TRUE(vn_landed(self->device, self->a));
+}
+
+/* Engines that read memory too */
+FIXTURE(copying) {
+	struct vn_device *device;
+	uint64_t a;
+	uint64_t b;
+};
+
+FIXTURE_VARIANT(copying) {
+	unsigned int want;
+};
+
+FIXTURE_VARIANT_ADD(copying, edu) { .want = 0, };
+FIXTURE_VARIANT_ADD(copying, nvme) { .want = 1, };
+
+FIXTURE_SETUP(copying)
+{
+	self->device = NEED_DEVICE(variant->want);
+	prepare(_metadata, self->device, &self->a, &self->b);
+	if (!(self->device->engine.caps & VN_ENGINE_COPY))
+		SKIP(return, "%s keeps no timestamp", self->device->pci.name);
+}
+
+FIXTURE_TEARDOWN(copying)
+{
+}
+
+TEST_F(copying, moves_what_it_says)
+{
+	struct vn_device *device = self->device;
+	uint64_t *from = vn_vm_va(device->vm, self->a);
+	uint64_t *to = vn_vm_va(device->vm, self->b);
+
+	*from = 0x0000123456789abcULL;
+	EXPECT_FALSE(device->ops->copied(device, from, to));
+	ASSERT_EQ(VN_DMA_DONE, vn_dma_copy(device, self->a, self->b));
+	EXPECT_TRUE(device->ops->copied(device, from, to));
 }
 
 TEST_MAIN_WITH_DEVICES(wants)

@@ -20,8 +20,6 @@ static const struct vn_want wants[] = {
 #define HOLE		0x03000000ULL
 /* An IPA that stage 2 does not map */
 #define NO_IPA		(VN_RAM_IPA + 16 * VN_RAM_SIZE)
-/* Seconds for a kernel that checks itself */
-#define SLOW		240
 #define PAGE_MASK	(~0xfffULL)
 
 FIXTURE(event) {

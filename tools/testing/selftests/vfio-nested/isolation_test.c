@@ -3,6 +3,8 @@
  * Two devices of one virtual machine share what they should; two virtual machines
  * share nothing, though their guests use the same StreamIDs, ASIDs and addresses.
  */
+#include <signal.h>
+
 #include "test.h"
 
 static const struct vn_want wants[] = {
@@ -346,6 +348,52 @@ TEST_F(machines, next_one_finds_nothing_in_the_caches)
 		ASSERT_OK(vn_guest_translate(guest, STREAM));
 		EXPECT_LANDS(device, IOVA(0), self->old[0]);
 	}
+}
+
+/* More commands than can be done in a moment, again and again until killed */
+static void invalidate_for_ever(int fd)
+{
+	static struct vfio_nested_command_smmuv3 list[1 << 20];
+	uint32_t i, num;
+
+	for (i = 0; i < VN_ARRAY_SIZE(list); i++)
+		list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(i % 64));
+	do {
+		num = VN_ARRAY_SIZE(list);
+	} while (!vn_nested_invalidate(fd, list, &num));
+	_exit(1);
+}
+
+/* A call that takes long blocks nobody, not even its own guest, and can be killed. */
+TEST_F_TIMEOUT(machines, one_is_busy_for_long, SLOW)
+{
+	uint64_t start;
+	unsigned int i;
+	pid_t child;
+	int status;
+
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		invalidate_for_ever(self->guest[0].fd);
+	vn_sleep_ms(300);
+	for (i = 0; i < 2; i++) {
+		struct vn_guest *guest = &self->guest[i];
+
+		ASSERT_OK(vn_nested_command(guest->fd, vn_cmd_sync()));
+		ASSERT_OK(vn_guest_translate(guest, STREAM));
+		EXPECT_LANDS(self->device[i], IOVA(0), self->old[i]);
+	}
+	ASSERT_OK(vn_nested_unbind(self->device[1]->fd));
+	ASSERT_OK(vn_nested_bind(self->device[1]->fd, self->guest[1].fd, STREAM));
+	EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
+
+	start = vn_now_ms();
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_GT(VN_TIMEOUT_MS, vn_now_ms() - start);
+	EXPECT_LANDS(self->device[0], IOVA(0), self->old[0]);
 }
 
 TEST_MAIN_WITH_DEVICES(wants)

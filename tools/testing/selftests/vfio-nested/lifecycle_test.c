@@ -46,9 +46,6 @@ static const char *const step_names[] = {
 
 #define HOLE		0x03000000ULL
 
-/* Seconds for tests that open the device often, on a kernel that checks itself */
-#define SLOW		240
-
 static int open_device(struct life *life)
 {
 	int ret;
@@ -170,6 +167,8 @@ static long references_settle(long want)
 /* Chosen before main(): tests run in children, each opens the device itself. */
 static char device_name[VN_PCI_NAME_LEN];
 static char resettable_name[VN_PCI_NAME_LEN];
+/* One that can perhaps be reset alone: a PCI Express function, an NVMe drive */
+static char express_name[VN_PCI_NAME_LEN];
 
 FIXTURE(life) {
 	struct life life;
@@ -451,12 +450,36 @@ FIXTURE(reset) {
 	long references;
 };
 
+FIXTURE_VARIANT(reset) {
+	enum vn_reset how;
+};
+
+FIXTURE_VARIANT_ADD(reset, vfio) { .how = VN_RESET_VFIO, };
+FIXTURE_VARIANT_ADD(reset, function) { .how = VN_RESET_FUNCTION, };
+FIXTURE_VARIANT_ADD(reset, hot) { .how = VN_RESET_HOT, };
+FIXTURE_VARIANT_ADD(reset, sysfs) { .how = VN_RESET_SYSFS, };
+
 FIXTURE_SETUP(reset)
 {
-	if (!resettable_name[0])
-		SKIP(return, "no device here has a way to be reset");
-	snprintf(self->life.name, VN_PCI_NAME_LEN, "%s", resettable_name);
+	const char *name = variant->how == VN_RESET_FUNCTION ? express_name :
+						     resettable_name;
+
 	self->references = references();
+	self->life.device.fd = -1;
+	self->life.guest.fd = -1;
+	self->life.vm.fd = -1;
+	if (!name[0])
+		SKIP(return, "no device here can be reset in this way");
+	memcpy(self->life.name, name, VN_PCI_NAME_LEN);
+	ASSERT_OK(live(&self->life, OPENED));
+	if (vn_device_reset(&self->life.device, variant->how) == -EOPNOTSUPP) {
+		char why[128];
+
+		snprintf(why, sizeof(why), "%s", vn_reason());
+		end(&self->life);
+		SKIP(return, "%s", why);
+	}
+	end(&self->life);
 	ASSERT_OK(live(&self->life, TRANSLATED));
 }
 
@@ -474,7 +497,7 @@ TEST_F(reset, keeps_the_context)
 
 	for (i = 0; i < 3; i++) {
 		vn_poison(&life->vm, life->page);
-		ASSERT_OK(vn_device_reset(&life->device));
+		ASSERT_OK(vn_device_reset(&life->device, variant->how));
 		/* Stage 1 is in force, and stage 2 alone is not. */
 		EXPECT_LANDS(&life->device, IOVA(0), life->page);
 		EXPECT_REFUSED(&life->device, life->page);
@@ -491,7 +514,7 @@ TEST_F(reset, keeps_abort)
 	vn_poison(&life->vm, life->page);
 	ASSERT_OK(vn_nested_set_context(life->guest.fd, STREAM,
 					VFIO_NESTED_CONTEXT_ABORT));
-	ASSERT_OK(vn_device_reset(&life->device));
+	ASSERT_OK(vn_device_reset(&life->device, variant->how));
 	EXPECT_REFUSED(&life->device, IOVA(0));
 	EXPECT_REFUSED(&life->device, life->page);
 	EXPECT_TRUE(vn_intact(&life->vm, life->page));
@@ -509,7 +532,7 @@ TEST_F(reset, nothing_slips_through)
 		SKIP(return, "%s has no accesses that take their time", life->name);
 	vn_poison(&life->vm, life->page);
 	ASSERT_EQ(0, life->device.ops->start_write(&life->device, life->page));
-	ASSERT_OK(vn_device_reset(&life->device));
+	ASSERT_OK(vn_device_reset(&life->device, variant->how));
 	vn_sleep_ms(300);
 	EXPECT_TRUE(vn_intact(&life->vm, life->page));
 	EXPECT_LANDS(&life->device, IOVA(0), life->page);
@@ -534,7 +557,7 @@ TEST_F_TIMEOUT(reset, in_the_middle_of_everything, SLOW)
 		}
 	}
 	for (i = 0; i < 5; i++)
-		EXPECT_OK(vn_device_reset(&life->device));
+		EXPECT_OK(vn_device_reset(&life->device, variant->how));
 	kill(child, SIGKILL);
 	ASSERT_EQ(child, waitpid(child, NULL, 0));
 
@@ -622,12 +645,13 @@ static void find_resettable(void)
 
 int main(int argc, char **argv)
 {
-	struct vn_want want = {};
+	struct vn_want want = {}, nvme = { .engine = "nvme" };
 
 	if (vn_session_pick(&want, NULL, 0, device_name)) {
 		ksft_print_header();
 		ksft_exit_skip("%s\n", vn_reason());
 	}
 	find_resettable();
+	vn_session_pick(&nvme, NULL, 0, express_name);
 	return test_harness_run(argc, argv);
 }

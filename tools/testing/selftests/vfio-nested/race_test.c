@@ -29,8 +29,6 @@ static const struct vn_want wants[] = {
 #define STREAMS		4
 #define HOLE		0x03000000ULL
 #define THREADS_MAX	10
-/* Seconds for a kernel that checks itself */
-#define SLOW		240
 
 FIXTURE(race) {
 	struct vn_guest guest;
@@ -254,7 +252,7 @@ static void reset_step(struct thread *thread)
 	struct vn_device *device = some_device(thread);
 
 	if (device->can_reset)
-		EXPECTED(thread, vn_device_reset(device), -EAGAIN);
+		EXPECTED(thread, vn_device_reset(device, VN_RESET_VFIO), -EAGAIN);
 	vn_sleep_ms(20);
 }
 

@@ -14,6 +14,14 @@
 #include "session.h"
 #include "util.h"
 
+/*
+ * Seconds for a test, on a kernel that checks itself, in an emulated machine whose
+ * host is busy; and for one that does the same thing many times.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+#define SLOW			240
+
 /* A library call that must succeed; shows the library's own reason. */
 #define ASSERT_OK(call) ASSERT_EQ(0, call) TH_LOG("%s", vn_reason())
 #define EXPECT_OK(call) EXPECT_EQ(0, call) TH_LOG("%s", vn_reason())

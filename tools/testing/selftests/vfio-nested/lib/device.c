@@ -66,9 +66,81 @@ int vn_device_enable(struct vn_device *device)
 				      sizeof(command));
 }
 
-int vn_device_reset(struct vn_device *device)
+/* Offset of the PCI Express capability, 0 without one. */
+static unsigned int express_capability(struct vn_device *device)
+{
+	uint8_t at = 0, id = 0;
+	unsigned int i;
+
+	if (vn_device_config_read(device, PCI_CAPABILITY_LIST, &at, 1))
+		return 0;
+	/* As many as have room: the list may not end. */
+	for (i = 0; at && i < 48; i++) {
+		if (vn_device_config_read(device, at, &id, 1))
+			return 0;
+		if (id == PCI_CAP_ID_EXP)
+			return at;
+		if (vn_device_config_read(device, at + PCI_CAP_LIST_NEXT, &at, 1))
+			return 0;
+	}
+	return 0;
+}
+
+static int reset_function(struct vn_device *device)
+{
+	unsigned int cap = express_capability(device);
+	uint32_t can = 0;
+	uint16_t control;
+	int ret;
+
+	if (cap)
+		vn_device_config_read(device, cap + PCI_EXP_DEVCAP, &can,
+				      sizeof(can));
+	if (!(can & PCI_EXP_DEVCAP_FLR))
+		return vn_fail(-EOPNOTSUPP, "%s has no function level reset",
+			       device->pci.name);
+	ret = vn_device_config_read(device, cap + PCI_EXP_DEVCTL, &control,
+				    sizeof(control));
+	if (ret)
+		return ret;
+	control |= PCI_EXP_DEVCTL_BCR_FLR;
+	return vn_device_config_write(device, cap + PCI_EXP_DEVCTL, &control,
+				      sizeof(control));
+}
+
+/* Whoever is on the same bus must be ours too: here only the device itself is. */
+static int reset_hot(struct vn_device *device)
+{
+	struct {
+		struct vfio_pci_hot_reset reset;
+		int32_t group_fd;
+	} request = {
+		.reset = {
+			.argsz = sizeof(request),
+			.count = device->group_fd >= 0,
+		},
+		.group_fd = device->group_fd,
+	};
+
+	if (ioctl(device->fd, VFIO_DEVICE_PCI_HOT_RESET, &request))
+		return vn_fail(-EOPNOTSUPP, "%s: VFIO_DEVICE_PCI_HOT_RESET: %m",
+			       device->pci.name);
+	return 0;
+}
+
+int vn_device_reset(struct vn_device *device, enum vn_reset how)
 {
 	device->engine.stopped = true;
+	switch (how) {
+	case VN_RESET_FUNCTION:
+		return reset_function(device);
+	case VN_RESET_HOT:
+		return reset_hot(device);
+	case VN_RESET_SYSFS:
+		return vn_pci_reset(device->pci.name);
+	default:
+		break;
+	}
 	if (ioctl(device->fd, VFIO_DEVICE_RESET))
 		return vn_fail(-errno, "%s: VFIO_DEVICE_RESET: %m",
 			       device->pci.name);

@@ -35,8 +35,22 @@ int vn_device_open(struct vn_device *device, struct vn_vm *vm, const char *name)
 void vn_device_close(struct vn_device *device);
 /* Lets the device decode its memory and master the bus. */
 int vn_device_enable(struct vn_device *device);
-/* VFIO_DEVICE_RESET; the device must be enabled again. */
-int vn_device_reset(struct vn_device *device);
+/*
+ * Ways to reset a device. Its engine starts it again with the next access. Errors:
+ * -EOPNOTSUPP: this device cannot be reset in this way.
+ */
+enum vn_reset {
+	/* VFIO_DEVICE_RESET */
+	VN_RESET_VFIO,
+	/* Function level reset, by the guest through configuration space */
+	VN_RESET_FUNCTION,
+	/* VFIO_DEVICE_PCI_HOT_RESET: its bus, or slot */
+	VN_RESET_HOT,
+	/* By the administrator, in sysfs */
+	VN_RESET_SYSFS,
+};
+
+int vn_device_reset(struct vn_device *device, enum vn_reset how);
 int vn_device_config_read(struct vn_device *device, unsigned int offset,
 			  void *data, size_t size);
 int vn_device_config_write(struct vn_device *device, unsigned int offset,

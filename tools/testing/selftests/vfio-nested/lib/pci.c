@@ -83,3 +83,11 @@ int vn_pci_probe(const char *name)
 {
 	return vn_write_text("/sys/bus/pci/drivers_probe", name);
 }
+
+int vn_pci_reset(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/reset", name);
+	return vn_write_text(path, "1");
+}

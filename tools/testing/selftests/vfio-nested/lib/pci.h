@@ -23,5 +23,6 @@ int vn_pci_driver(const char *name, char *driver, unsigned int size);
 int vn_pci_unbind(const char *name);
 /* Binds to whichever driver driver_override names. */
 int vn_pci_probe(const char *name);
+int vn_pci_reset(const char *name);
 
 #endif /* VN_PCI_H */
