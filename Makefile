@@ -20,7 +20,8 @@ help:
 	@echo 'In the toolbox, a Debian root that is made by itself (needs mmdebstrap, and'
 	@echo 'root or user namespaces) outside this tree; results are in build/:'
 	@echo '  make demo               watch a guest stage 1 translate real DMA (1-5 minutes)'
-	@echo '  make check              all checks and tests (TIER=stock)'
+	@echo '  make check              all checks and tests (TIER=stock; TIER=lab: with the'
+	@echo '                          laboratory'"'"'s own QEMU and kernels, $(LAB)/README.rst)'
 	@echo '  make all-kernels        build for every kernel of the toolbox'
 	@echo '  make shell              a shell in an emulated machine (MACHINE=$(MACHINE))'
 	@echo '  make toolbox            only make the toolbox; "$(LAB)/toolbox" has more'
@@ -47,11 +48,11 @@ demo:
 	@$(RUN) $(LAB)/demo
 
 check:
-	@$(LAB)/toolbox build kernel-source firmware debian
+	@$(LAB)/toolbox build $$($(RUN) $(LAB)/check --parts $(TIER))
 	@$(RUN) $(LAB)/check $(TIER)
 
 shell:
-	@$(LAB)/toolbox build kernel-source
+	@$(LAB)/toolbox build kernel-source $$($(RUN) $(LAB)/run --parts $(MACHINE))
 	@$(RUN) $(LAB)/run --build --selftests --shell $(MACHINE)
 
 # Kbuild can only clean with a kernel at hand, and what it leaves is known.

@@ -76,11 +76,10 @@ def normal(name):
 
 
 class Modules:
-    """The modules of one kernel release, and ours on top of them."""
+    """The modules of one kernel (those in BASE), and ours on top of them."""
 
-    def __init__(self, release, ours):
-        self.release = release
-        base = Path("/usr/lib/modules") / release
+    def __init__(self, base, ours):
+        self.release = base.name
         self._paths, self._needs = {}, {}
         for line in (base / "modules.dep").read_text().splitlines():
             path, needs = line.split(":", 1)
