@@ -156,7 +156,7 @@ known_device() {
 	0x010802) return 0 ;;
 	esac
 	case $(cat "$sys/$1/vendor"):$(cat "$sys/$1/device") in
-	0x1234:0x11e8 | 0x1b36:0x0005) return 0 ;;
+	0x1234:0x11e8 | 0x1234:0x7e57 | 0x1b36:0x0005) return 0 ;;
 	esac
 	return 1
 }

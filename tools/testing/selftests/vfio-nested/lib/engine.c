@@ -5,6 +5,7 @@
 
 static const struct vn_engine_ops *const engines[] = {
 	&vn_engine_testdev,
+	&vn_engine_nested_testdev,
 	&vn_engine_nvme,
 	&vn_engine_edu,
 };

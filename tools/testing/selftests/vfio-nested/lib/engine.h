@@ -84,6 +84,7 @@ struct vn_engine_ops {
 };
 
 extern const struct vn_engine_ops vn_engine_edu;
+extern const struct vn_engine_ops vn_engine_nested_testdev;
 extern const struct vn_engine_ops vn_engine_nvme;
 extern const struct vn_engine_ops vn_engine_testdev;
 
@@ -96,7 +97,7 @@ struct vn_engine {
 	/* The device's slot of the engine area. */
 	uint64_t area_ipa;
 	void *area;
-	/* edu: the word that it writes */
+	/* edu, nested-testdev: the word that it writes */
 	uint32_t word;
 	/* nvme */
 	uint32_t doorbell_stride;
