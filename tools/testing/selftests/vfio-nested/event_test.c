@@ -17,7 +17,12 @@ static const struct vn_want wants[] = {
 };
 
 #define OTHER_STREAM	0x20
+/*
+ * Nothing is ever mapped there. Events that are equal may be merged into one, so
+ * those that are to be counted have addresses of their own.
+ */
 #define HOLE		0x03000000ULL
+#define HOLE_AT(n)	(HOLE + (n) % 4096 * VN_PAGE)
 /* An IPA that stage 2 does not map */
 #define NO_IPA		(VN_RAM_IPA + 16 * VN_RAM_SIZE)
 #define PAGE_MASK	(~0xfffULL)
@@ -290,7 +295,7 @@ TEST_F(event, every_one_is_counted)
 		     self->device->pci.name);
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	for (n = 0; n < total; n++)
-		EXPECT_REFUSED(self->device, HOLE + n * VN_PAGE);
+		EXPECT_REFUSED(self->device, HOLE_AT(n));
 	end = vn_now_ms() + VN_TIMEOUT_MS;
 	do {
 		vn_sleep_ms(1);
@@ -309,7 +314,7 @@ TEST_F(event, none_after_unbind)
 
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	for (i = 0; i < 10; i++)
-		vn_dma_write(self->device, HOLE);
+		vn_dma_write(self->device, HOLE_AT(i));
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	/* All that were on their way have arrived when unbind returns. */
 	ASSERT_OK(vn_nested_stats(self->guest.fd, &before));
@@ -330,7 +335,7 @@ TEST_F(event, none_of_the_owner_before)
 	for (round = 0; round < 20; round++) {
 		ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 		for (i = 0; i < 5; i++)
-			vn_dma_write(self->device, HOLE);
+			vn_dma_write(self->device, HOLE_AT(i));
 		ASSERT_OK(vn_nested_unbind(self->device->fd));
 
 		next.fd = vn_nested_open();
@@ -422,7 +427,7 @@ static bool flood_until_throttled(struct __test_metadata *_metadata,
 
 	while (!stats.events_throttled && vn_now_ms() < end) {
 		for (i = 0; i < 500; i++)
-			vn_dma_write(self->flooder, HOLE);
+			vn_dma_write(self->flooder, HOLE_AT(i));
 		/* The other guest neither loses its DMA... */
 		EXPECT_LANDS(self->victim, IOVA(0), self->page);
 		if (vn_nested_stats(self->bad.fd, &stats))
@@ -447,7 +452,9 @@ TEST_F_TIMEOUT(flood, harms_the_flooder_only, SLOW)
 	EXPECT_EQ(HOLE, fault.address & PAGE_MASK);
 	ASSERT_OK(vn_nested_stats(self->good.fd, &stats));
 	EXPECT_EQ(0, stats.events_throttled);
-	EXPECT_EQ(0, stats.events_lost);
+	/* Others cause many at once, more than the ring has room for. */
+	if (self->victim->engine.caps & VN_ENGINE_ONE_EVENT)
+		EXPECT_EQ(0, stats.events_lost);
 
 	/* The flooder is quiet until its VMM sets a context. */
 	do {
@@ -483,12 +490,12 @@ static unsigned int read_flood(struct vn_ring *ring, unsigned int *records)
 
 /*
  * One record says so, to a VMM that reads all of them: it has the largest ring,
- * and the device waits for the kernel now and then.
+ * and the device waits when the kernel is far behind.
  */
 TEST_F_TIMEOUT(flood, one_record_says_so, SLOW)
 {
 	uint64_t end = vn_now_ms() + 4 * VN_TIMEOUT_MS;
-	unsigned int records = 0, told = 0, i;
+	unsigned int writes = 0, records = 0, told = 0, i;
 	struct vfio_nested_stats stats;
 
 	if (!(self->flooder->engine.caps & VN_ENGINE_ONE_EVENT))
@@ -506,13 +513,17 @@ TEST_F_TIMEOUT(flood, one_record_says_so, SLOW)
 
 	do {
 		for (i = 0; i < 256; i++)
-			vn_dma_write(self->flooder, HOLE);
+			vn_dma_write(self->flooder, HOLE_AT(i));
+		writes += 256;
 		do {
 			told += read_flood(&self->bad.ring, &records);
 			ASSERT_OK(vn_nested_stats(self->bad.fd, &stats));
-		} while (stats.events % 256 && !stats.events_throttled &&
-			 vn_now_ms() < end);
+		} while (writes - records > self->bad.info.ring_entries_max / 2 &&
+			 !stats.events_throttled && vn_now_ms() < end);
 	} while (!stats.events_throttled && vn_now_ms() < end);
+	if (!stats.events_throttled)
+		SKIP(return, "%u events in %u s are no flood", records,
+		     4 * VN_TIMEOUT_MS / 1000);
 
 	/* The kernel may be behind. */
 	end = vn_now_ms() + VN_TIMEOUT_MS;
@@ -535,7 +546,7 @@ TEST_F_TIMEOUT(flood, and_leave, SLOW)
 
 	for (round = 0; round < 10; round++) {
 		for (i = 0; i < 200; i++)
-			vn_dma_write(self->flooder, HOLE);
+			vn_dma_write(self->flooder, HOLE_AT(i));
 		ASSERT_OK(vn_nested_unbind(self->flooder->fd));
 		vn_guest_close(&self->bad);
 		start_guest(_metadata, &self->bad, self->flooder, 0);
