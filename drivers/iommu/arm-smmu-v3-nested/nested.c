@@ -349,7 +349,8 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 		return ret;
 
 	mutex_lock(&master->lock);
-	if (!smmu_overlay_in_force(master)) {
+	/* For a reset newer kernels take a device with ATS off its stage 2. */
+	if (!vdev->in_reset && !smmu_overlay_in_force(master)) {
 		ret = -ENODEV;
 		goto unlock;
 	}

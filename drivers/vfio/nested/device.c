@@ -81,6 +81,9 @@ static int device_bind(struct vfio_nested_device *ndev,
 	if (ndev->binding)
 		return -EBUSY;
 	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id);
+	/* Newer kernels take a device with ATS off its stage 2 during a reset. */
+	if (binding == ERR_PTR(-ENODEV) && ndev->in_reset)
+		return -EBUSY;
 	if (IS_ERR(binding))
 		return PTR_ERR(binding);
 	if (ndev->in_reset)

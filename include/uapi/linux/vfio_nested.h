@@ -176,10 +176,10 @@ struct vfio_nested_info {
  * the context that was set last is in force.
  *
  * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
- * EBUSY: this device is bound already; EEXIST: @virtual_id is taken; EXDEV: the
- * device is behind another physical IOMMU, or on another stage 2, than the
- * devices already bound; ENODEV: no IOMMU that one of our backends drives, or no
- * stage 2; EPERM: the device's DMA cannot be kept coherent, see the log; ENOSPC:
+ * EBUSY: this device is bound already, or is being reset; EEXIST: @virtual_id is
+ * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
+ * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
+ * or no stage 2; EPERM: the device's DMA cannot be kept coherent, see the log; ENOSPC:
  * too many devices, or no hardware id (VMID, domain id) left.
  */
 struct vfio_device_nested_bind {
