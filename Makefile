@@ -5,7 +5,6 @@
 
 KDIR	?= /lib/modules/$(shell uname -r)/build
 MACHINE	?= arm64-stock
-TIER	?= stock
 
 LAB	:= tools/testing/lab
 RUN	:= $(LAB)/toolbox run
@@ -20,8 +19,8 @@ help:
 	@echo 'In the toolbox, a Debian root that is made by itself (needs mmdebstrap, and'
 	@echo 'root or user namespaces) outside this tree; results are in build/:'
 	@echo '  make demo               watch a guest stage 1 translate real DMA (1-5 minutes)'
-	@echo '  make check              all checks and tests (TIER=stock; TIER=lab: with the'
-	@echo '                          laboratory'"'"'s own QEMU and kernels, $(LAB)/README.rst)'
+	@echo '  make check              all checks and tests; TIER=stock: on Debian'"'"'s kernels and'
+	@echo '                          QEMU; TIER=lab: on the laboratory'"'"'s ($(LAB)/README.rst)'
 	@echo '  make all-kernels        build for every kernel of the toolbox'
 	@echo '  make shell              a shell in an emulated machine (MACHINE=$(MACHINE))'
 	@echo '  make toolbox            only make the toolbox; "$(LAB)/toolbox" has more'
