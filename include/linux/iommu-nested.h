@@ -12,12 +12,12 @@
  *
  * Lock order (outer first):
  *  the caller's locks (VFIO, device lock) -> viommu->sem -> the IOMMU group's
- *  lock -> the backend's locks -> the user interface's ring lock, a spinlock
- *  that takes no other.
+ *  lock -> the backend's locks -> the pending-fault table's lock -> the user
+ *  interface's ring lock; the last two are spinlocks.
  * So a backend does not take viommu->sem in what the IOMMU core calls (attach,
  * release). The registry's lock takes only what the backend's @owns takes.
  * Reports come from the backend with the backend's event lock held and take the
- * ring lock only. Nobody touches user memory with viommu->sem held: a page fault
+ * two spinlocks only. Nobody touches user memory with viommu->sem held: a page fault
  * may need locks of VFIO inside which a reset takes viommu->sem.
  */
 #ifndef _LINUX_IOMMU_NESTED_H
@@ -28,6 +28,8 @@
 #include <linux/kref.h>
 #include <linux/module.h>
 #include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <uapi/linux/vfio_nested.h>
 
@@ -41,6 +43,12 @@ struct iommu_nested_viommu;
 #define IOMMU_NESTED_COMMAND_BATCH	64
 #define IOMMU_NESTED_COMMAND_MAX_LEN	16
 
+/* Recoverable faults that one virtual IOMMU may have outstanding, at most. */
+#define IOMMU_NESTED_MAX_PENDING	1024
+
+/* Answers that a backend gets in one call; they lie on the caller's stack. */
+#define IOMMU_NESTED_ANSWER_BATCH	32
+
 /* Largest structure of a context that a backend takes. */
 #define IOMMU_NESTED_CONTEXT_MAX_LEN	64
 
@@ -51,6 +59,23 @@ struct iommu_nested_viommu;
 union iommu_nested_arch_info {
 	struct vfio_nested_info_smmuv3 smmuv3;
 };
+
+/**
+ * struct iommu_nested_policy - what the administrator lets a device do
+ * @may_stall: it may stall although firmware does not say so
+ * @fault_quota: recoverable faults that may be outstanding, 1 to
+ *	IOMMU_NESTED_MAX_PENDING; 0: as many as the IOMMU offers one virtual IOMMU
+ * @fault_deadline_ms: milliseconds in which each has to be answered, else it is
+ *	aborted; 0: any time
+ */
+struct iommu_nested_policy {
+	bool may_stall;
+	u32 fault_quota;
+	u32 fault_deadline_ms;
+};
+
+/* What applies where the administrator has said nothing. */
+#define IOMMU_NESTED_DEADLINE_MS	10000
 
 /**
  * struct iommu_nested_info - what a backend says of the IOMMU behind a device
@@ -90,6 +115,20 @@ struct iommu_nested_context {
 };
 
 /**
+ * struct iommu_nested_answer - what is to be said to the hardware
+ * @binding: whose fault it was
+ * @kind: enum vfio_nested_fault_kind: STALL or PAGE_REQUEST
+ * @code: enum vfio_nested_response_code
+ * @key: what the backend gave iommu_nested_report_fault()
+ */
+struct iommu_nested_answer {
+	struct iommu_nested_binding *binding;
+	u32 kind;
+	u32 code;
+	u64 key;
+};
+
+/**
  * struct iommu_nested_backend - operations of a physical IOMMU's driver
  * @owner: module of the backend; the core holds a reference for each virtual
  *	IOMMU that uses it
@@ -115,6 +154,17 @@ struct iommu_nested_context {
  *	attached; when it returns, no report for this binding is in flight and
  *	none will come. May come between @reset_prepare and @reset_done, and then
  *	the latter does not follow.
+ * @stop: the opposite of @run: no access passes and no report comes. What has
+ *	been reported stays as it is in the hardware, unlike with @reset_prepare.
+ *	Never called twice without a @run; a reset may come in between.
+ * @run: the context that was set last is in force again
+ * @set_page_requests: the guest allows the device @credits page requests at a time,
+ *	or none (0). They are enabled in the device when a context with ATS is in
+ *	force as well. Errors: EOPNOTSUPP, EPERM.
+ * @set_tag: put @tag, by which the guest will name a stall, into the raw record of
+ *	@fault. NULL where the backend reports no stalls.
+ * @respond: carry out @num answers. Called with viommu->sem held for reading; the
+ *	faults are the backend's and not pending any more. Errors: EIO.
  * @set_context: check and install a context; on error the old one stays. Between
  *	@reset_prepare and @reset_done it is checked and kept, and @reset_done
  *	installs it.
@@ -130,8 +180,14 @@ struct iommu_nested_context {
  *	those before it. *@err is -EIO if the hardware did not answer, else it is
  *	not written. Called with viommu->sem held for reading.
  *
- * All but @owns and @info are called with viommu->sem held for writing, except
- * where stated. All may sleep.
+ * All but @owns, @info and @set_tag are called with viommu->sem held for writing,
+ * except where stated. All but @set_tag may sleep.
+ *
+ * Recoverable faults, and who answers them: when @reset_prepare or @unbind has
+ * returned, none that was reported before is in the hardware any more: the backend
+ * has aborted them there, and the core then ends them in its table. The exception is
+ * a binding that is stopped and saved (binding->saved): its page requests are left
+ * unanswered.
  */
 struct iommu_nested_backend {
 	struct module *owner;
@@ -142,7 +198,9 @@ struct iommu_nested_backend {
 	struct list_head list;
 
 	bool (*owns)(struct device *dev);
-	int (*info)(struct device *dev, struct iommu_nested_info *info);
+	int (*info)(struct device *dev,
+		    const struct iommu_nested_policy *policy,
+		    struct iommu_nested_info *info);
 	int (*viommu_init)(struct iommu_nested_viommu *viommu,
 			   struct device *dev);
 	void (*viommu_release)(struct iommu_nested_viommu *viommu);
@@ -150,6 +208,13 @@ struct iommu_nested_backend {
 	void (*unbind)(struct iommu_nested_binding *binding);
 	int (*set_context)(struct iommu_nested_binding *binding,
 			   const struct iommu_nested_context *context);
+	void (*stop)(struct iommu_nested_binding *binding);
+	void (*run)(struct iommu_nested_binding *binding);
+	int (*set_page_requests)(struct iommu_nested_binding *binding,
+				 u32 credits);
+	void (*set_tag)(struct vfio_nested_fault *fault, u16 tag);
+	int (*respond)(struct iommu_nested_viommu *viommu,
+		       const struct iommu_nested_answer *answers, u32 num);
 	void (*reset_prepare)(struct iommu_nested_binding *binding);
 	void (*reset_done)(struct iommu_nested_binding *binding);
 	u32 (*invalidate)(struct iommu_nested_viommu *viommu, void *cmds,
@@ -187,6 +252,15 @@ struct iommu_nested_counters {
 	atomic64_t events_delivered;
 	atomic64_t events_lost;
 	atomic64_t events_throttled;
+	atomic64_t faults;
+	atomic64_t faults_answered;
+	atomic64_t faults_expired;
+	atomic64_t faults_aborted;
+	atomic64_t faults_refused;
+	atomic64_t faults_delivered;
+	atomic64_t faults_moved;
+	atomic64_t page_requests;
+	atomic64_t responses_refused;
 };
 
 /**
@@ -223,12 +297,14 @@ struct iommu_nested_viommu {
  * @viommu: holds a reference
  * @dev: the device; the owner of the binding keeps it alive
  * @virtual_id: the device's id in the guest
+ * @policy: what the administrator lets it do, constant
  * @backend_data: the backend's own
  */
 struct iommu_nested_binding {
 	struct iommu_nested_viommu *viommu;
 	struct device *dev;
 	u64 virtual_id;
+	struct iommu_nested_policy policy;
 	void *backend_data;
 };
 
@@ -238,6 +314,17 @@ void iommu_nested_unregister_backend(struct iommu_nested_backend *backend);
 void iommu_nested_report(struct iommu_nested_binding *binding,
 			 struct vfio_nested_fault *fault);
 void iommu_nested_throttled(struct iommu_nested_binding *binding);
+bool iommu_nested_report_fault(struct iommu_nested_binding *binding,
+			       struct vfio_nested_fault *fault, u64 key);
+void iommu_nested_requests_lost(struct iommu_nested_binding *binding);
+int iommu_nested_claim_stall(struct iommu_nested_binding *binding, u16 tag,
+			     u32 code, struct iommu_nested_answer *answer);
+int iommu_nested_claim_group(struct iommu_nested_binding *binding,
+			     bool pasid_valid, u32 pasid, u32 group, u32 code,
+			     struct iommu_nested_answer *answer);
+bool iommu_nested_claim_any_stall(struct iommu_nested_binding *binding,
+				  u32 code,
+				  struct iommu_nested_answer *answer);
 struct iommu_nested_binding *
 iommu_nested_find(struct iommu_nested_viommu *viommu, u64 virtual_id);
 
@@ -247,12 +334,13 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 			   void *user_data);
 void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu);
 int iommu_nested_device_info(struct device *dev,
+			     const struct iommu_nested_policy *policy,
 			     struct iommu_nested_info *info, u32 *type);
 int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 			     struct iommu_nested_info *info, u32 *type);
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
-		  u64 virtual_id);
+		  u64 virtual_id, const struct iommu_nested_policy *policy);
 void iommu_nested_unbind(struct iommu_nested_binding *binding);
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,

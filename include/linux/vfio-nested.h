@@ -5,11 +5,11 @@
 #ifndef _LINUX_VFIO_NESTED_H
 #define _LINUX_VFIO_NESTED_H
 
+#include <linux/iommu-nested.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 struct device;
-struct iommu_nested_binding;
 
 /**
  * struct vfio_nested_device - a VFIO device's part in nested translation
@@ -18,6 +18,7 @@ struct iommu_nested_binding;
  *	lock, outside those of iommu-nested; nobody touches user memory under it,
  *	because a page fault may need a lock of VFIO that a reset holds.
  * @binding: the device's binding, or NULL; owned by this structure
+ * @policy: what the administrator lets the device do, from the next binding on
  * @in_reset: between vfio_nested_device_reset_prepare() and
  *	vfio_nested_device_reset_done()
  *
@@ -25,8 +26,9 @@ struct iommu_nested_binding;
  */
 struct vfio_nested_device {
 	struct device *dev;
-	struct mutex lock; /* binding, in_reset */
+	struct mutex lock; /* all that follows */
 	struct iommu_nested_binding *binding;
+	struct iommu_nested_policy policy;
 	bool in_reset;
 };
 

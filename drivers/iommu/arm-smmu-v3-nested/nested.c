@@ -99,7 +99,9 @@ static void guest_id_registers(struct smmu_master *master,
 	regs->aidr = master->smmu->aidr;
 }
 
-static int smmu_nested_info(struct device *dev, struct iommu_nested_info *info)
+static int smmu_nested_info(struct device *dev,
+			    const struct iommu_nested_policy *policy,
+			    struct iommu_nested_info *info)
 {
 	struct smmu_master *master = to_master(dev);
 	struct smmu_device *smmu = master->smmu;

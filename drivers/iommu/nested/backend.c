@@ -109,6 +109,7 @@ void iommu_nested_backend_put(const struct iommu_nested_backend *backend)
 /**
  * iommu_nested_device_info - what the IOMMU behind a device can do
  * @dev: any device
+ * @policy: what the administrator lets it do
  * @info: filled in
  * @type: set to the enum vfio_nested_backend of the IOMMU
  *
@@ -116,8 +117,9 @@ void iommu_nested_backend_put(const struct iommu_nested_backend *backend)
  * Return: 0; -ENODEV: no registered backend drives the IOMMU of @dev; what the
  * backend's @info returns.
  */
-int iommu_nested_device_info(struct device *dev, struct iommu_nested_info *info,
-			     u32 *type)
+int iommu_nested_device_info(struct device *dev,
+			     const struct iommu_nested_policy *policy,
+			     struct iommu_nested_info *info, u32 *type)
 {
 	const struct iommu_nested_backend *backend;
 	int ret;
@@ -127,7 +129,7 @@ int iommu_nested_device_info(struct device *dev, struct iommu_nested_info *info,
 		return -ENODEV;
 
 	memset(info, 0, sizeof(*info));
-	ret = backend->info(dev, info);
+	ret = backend->info(dev, policy, info);
 	if (!ret)
 		*type = backend->type;
 	iommu_nested_backend_put(backend);

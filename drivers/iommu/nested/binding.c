@@ -55,7 +55,7 @@ static int viommu_bind(struct iommu_nested_viommu *viommu,
 		return -EXDEV;
 
 	if (!viommu->backend) {
-		ret = iommu_nested_viommu_tie(viommu, backend, binding->dev);
+		ret = iommu_nested_viommu_tie(viommu, backend, binding);
 		if (ret)
 			return ret;
 	}
@@ -90,6 +90,7 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
  * @viommu: the virtual IOMMU, to which the caller has a reference
  * @dev: the device; the caller keeps it alive until iommu_nested_unbind()
  * @virtual_id: its id in the guest
+ * @policy: what the administrator lets it do, copied
  *
  * The device's DMA does not change. The caller makes sure that a device has at
  * most one binding.
@@ -105,7 +106,7 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
  */
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
-		  u64 virtual_id)
+		  u64 virtual_id, const struct iommu_nested_policy *policy)
 {
 	struct iommu_nested_binding *binding;
 	int ret;
@@ -117,6 +118,7 @@ iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 	binding->viommu = viommu;
 	binding->dev = dev;
 	binding->virtual_id = virtual_id;
+	binding->policy = *policy;
 
 	ret = find_and_bind(viommu, binding);
 	trace_iommu_nested_bind(viommu, dev, virtual_id, ret);

@@ -13,7 +13,7 @@ void iommu_nested_backend_put(const struct iommu_nested_backend *backend);
 
 int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_backend *backend,
-			    struct device *dev);
+			    const struct iommu_nested_binding *binding);
 void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
 
 #endif /* _IOMMU_NESTED_PRIVATE_H */

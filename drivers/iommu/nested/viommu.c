@@ -95,20 +95,20 @@ int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 EXPORT_SYMBOL_GPL(iommu_nested_viommu_info);
 
 /*
- * Tie @viommu to the physical IOMMU and the stage 2 of its first device. The
+ * Tie @viommu to the physical IOMMU and the stage 2 of its first @binding's device. The
  * caller holds viommu->sem for writing and a reference to the backend's module.
  */
 int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_backend *backend,
-			    struct device *dev)
+			    const struct iommu_nested_binding *binding)
 {
 	int ret;
 
 	lockdep_assert_held_write(&viommu->sem);
 
-	ret = backend->info(dev, &viommu->info);
+	ret = backend->info(binding->dev, &binding->policy, &viommu->info);
 	if (!ret)
-		ret = backend->viommu_init(viommu, dev);
+		ret = backend->viommu_init(viommu, binding->dev);
 	if (ret) {
 		memset(&viommu->info, 0, sizeof(viommu->info));
 		viommu->backend_data = NULL;

@@ -65,7 +65,7 @@ static int device_ioctl_info(void *object, struct vfio_nested_call *call)
 	u32 type;
 	int ret;
 
-	ret = iommu_nested_device_info(ndev->dev, &info, &type);
+	ret = iommu_nested_device_info(ndev->dev, &ndev->policy, &info, &type);
 	if (ret)
 		return ret;
 	return vfio_nested_respond_info(call, &info, type);
@@ -80,7 +80,8 @@ static int device_bind(struct vfio_nested_device *ndev,
 
 	if (ndev->binding)
 		return -EBUSY;
-	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id);
+	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id,
+				    &ndev->policy);
 	/* Newer kernels take a device with ATS off its stage 2 during a reset. */
 	if (binding == ERR_PTR(-ENODEV) && ndev->in_reset)
 		return -EBUSY;
@@ -191,6 +192,9 @@ void vfio_nested_device_init(struct vfio_nested_device *ndev,
 	ndev->dev = dev;
 	ndev->binding = NULL;
 	ndev->in_reset = false;
+	ndev->policy = (struct iommu_nested_policy) {
+		.fault_deadline_ms = IOMMU_NESTED_DEADLINE_MS,
+	};
 	mutex_init(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_init);

@@ -128,6 +128,11 @@ struct vfio_nested_info_smmuv3 {
  *	device's interrupts leave. They pass stage 1, so the guest must map the
  *	window to itself, one to one.
  * @msi_size: out: bytes of that window; 0: interrupts do not pass stage 1
+ * @fault_deadline_ms: out: milliseconds in which a recoverable fault of this
+ *	device has to be answered; 0: any time. Only on a device fd: the
+ *	administrator sets it for each device.
+ * @fault_quota: out: recoverable faults of this device that may be outstanding;
+ *	only on a device fd
  *
  * On a device fd: about the IOMMU behind this device, before or after binding.
  * On a nested fd: about the IOMMU of the devices bound to it; while no device is
@@ -151,6 +156,8 @@ struct vfio_nested_info {
 	__u32 ring_record_size;
 	__aligned_u64 msi_start;
 	__aligned_u64 msi_size;
+	__u32 fault_deadline_ms;
+	__u32 fault_quota;
 };
 
 #define VFIO_NESTED_INFO	_IO(VFIO_NESTED_TYPE, 0x00)
@@ -298,6 +305,12 @@ enum vfio_nested_command_type {
  * CFGI_CD, CFGI_CD_ALL, ATC_INV (for a device whose context has EATS), and two
  * that have no effect here: PREFETCH_CONFIG and PREFETCH_ADDR, which are hints,
  * and SYNC without a completion signal, since every call waits for completion.
+ *
+ * The guest's answers to recoverable faults can come in the same way, between the
+ * others: RESUME, with the STAG of the raw record; PRI_RESP; and STALL_TERM, which
+ * aborts all that the device has stalled. They are answers like those of
+ * VFIO_NESTED_RESPOND, and fail like them where no such fault is pending.
+ *
  * Any other opcode gives EOPNOTSUPP, any bit that its command does not define,
  * or that this SMMU does not implement, EINVAL, a StreamID that is not bound
  * ENOENT. The VMID field must be zero, the hardware gets the virtual IOMMU's.
@@ -358,17 +371,26 @@ enum vfio_nested_ring_type {
  * @type: enum vfio_nested_ring_type
  * @entries: records that the ring holds: a power of two, 8 to
  *	struct vfio_nested_info.ring_entries_max
- * @eventfd: an eventfd that is signalled after records were added, or -1
+ * @eventfd: an eventfd that is signalled after records were added, or -1; -1 for
+ *	VFIO_NESTED_RING_RESPONSE
  * @record_size: out: bytes from one record to the next
  * @mmap_offset: out: offset for mmap() on the nested fd
  * @mmap_size: out: length for mmap()
  * @producer_offset: out: where in the mapping the producer index is, a __u32
- *	that the kernel writes and the VMM reads (load-acquire)
- * @consumer_offset: out: where the consumer index is, a __u32 that the VMM writes
- *	(store-release) and the kernel reads
+ *	that the producer writes (store-release) and the consumer reads
+ *	(load-acquire)
+ * @consumer_offset: out: where the consumer index is, a __u32 that the consumer
+ *	writes (store-release) and the producer reads (load-acquire)
  * @lost_offset: out: where the number of records lost since set-up is, a __u64
- *	that the kernel writes
+ *	that the kernel writes; zero for VFIO_NESTED_RING_RESPONSE
  * @records_offset: out: where the first record is
+ * @held_offset: out: where the number of records is that the kernel holds back
+ *	because the ring was full, a __u32 that the kernel writes; zero for
+ *	VFIO_NESTED_RING_RESPONSE
+ * @__reserved: zero
+ *
+ * In the fault ring the kernel is the producer and the VMM the consumer; in the
+ * response ring it is the other way round.
  *
  * Makes the ring; there is one of a type for the life of the nested fd. It is
  * mapped as a whole: MAP_SHARED, at @mmap_offset, @mmap_size bytes, readable and
@@ -382,6 +404,13 @@ enum vfio_nested_ring_type {
  *
  * A non-recoverable record for which there is no room is dropped and counted.
  * Before the ring exists all of them are dropped and counted in the statistics.
+ * A recoverable one is never dropped: it is held back, in order, until there is
+ * room. A VMM that finds @held_offset not zero after it has made room says so with
+ * VFIO_NESTED_KICK, or by poll(); else it gets the records a little later.
+ *
+ * The response ring holds struct vfio_nested_response. The kernel looks at it
+ * during VFIO_NESTED_KICK only, reads each record once and writes its result into
+ * it before the consumer index passes it.
  *
  * Errors: EEXIST: this ring exists; EBADF: @eventfd is not an open file; EINVAL:
  * it is not an eventfd, or @entries is out of range.
@@ -399,6 +428,8 @@ struct vfio_nested_setup_ring {
 	__u32 consumer_offset;
 	__u32 lost_offset;
 	__u32 records_offset;
+	__u32 held_offset;
+	__u32 __reserved;
 };
 
 #define VFIO_NESTED_SETUP_RING	_IO(VFIO_NESTED_TYPE, 0x12)
@@ -462,6 +493,12 @@ enum vfio_nested_fault_reason {
  * context is set.
  */
 #define VFIO_NESTED_FAULT_THROTTLED	0x200U
+/* Page requests before this one were lost. The hardware has answered them, the
+ * device will ask again: groups whose last request has not been seen are over.
+ */
+#define VFIO_NESTED_FAULT_GAP		0x400U
+/* Restored by VFIO_NESTED_RESTORE, and reported before the state was saved. */
+#define VFIO_NESTED_FAULT_RESTORED	0x800U
 
 /**
  * struct vfio_nested_fault - one record of the fault ring
@@ -470,12 +507,16 @@ enum vfio_nested_fault_reason {
  * @flags: VFIO_NESTED_FAULT_* bits
  * @pasid: PASID of the access
  * @virtual_id: the device, as the guest numbers it
- * @cookie: names the fault in the answer; zero where none is expected
+ * @cookie: names the fault in the answer; zero where none is expected: events,
+ *	page requests without VFIO_NESTED_FAULT_LAST, and stop markers, which are
+ *	page requests with VFIO_NESTED_FAULT_LAST that ask for no access
  * @address: address that the device used (stage-1 input)
  * @ipa: address that failed stage 2
  * @group: page request group index
- * @raw_len: bytes of @raw that are valid: 32 for an SMMUv3 event record
- * @raw: the hardware's record, little-endian, with ids in the guest's namespace
+ * @raw_len: bytes of @raw that are valid: 32 for an SMMUv3 event record, 16 for an
+ *	SMMUv3 page request
+ * @raw: the hardware's record, little-endian, with ids in the guest's namespace:
+ *	StreamID, and STAG, which names the stall in the guest's own CMD_RESUME
  * @timestamp: CLOCK_MONOTONIC nanoseconds at which the kernel read the record
  * @__reserved: zero
  */
@@ -508,13 +549,21 @@ struct vfio_nested_fault {
  * @events_delivered: of these, written to the ring
  * @events_lost: of these, dropped: no ring, or no room in it
  * @events_throttled: times that a device's records were switched off for flooding
- * @faults: recoverable faults raised
+ * @faults: recoverable faults raised: stalls, and groups of page requests
  * @faults_answered: of these, answered by the VMM
  * @faults_expired: of these, aborted at their deadline
  * @faults_aborted: of these, aborted by reset, unbind or close
+ * @faults_refused: of these, aborted at once: over the quota, or from a device
+ *	that may not raise them
+ * @faults_pending: of these, not over yet
+ * @faults_delivered: of these, written to the ring
+ * @faults_moved: of these, saved by VFIO_NESTED_SAVE and then unbound
+ * @page_requests: page requests raised, each of a group, without stop markers
+ * @responses_refused: answers that named no pending fault, or were not legal
  *
  * Counters since the nested fd was opened. @events is always @events_delivered
- * plus @events_lost.
+ * plus @events_lost; @faults is always @faults_answered plus @faults_expired plus
+ * @faults_aborted plus @faults_refused plus @faults_moved plus @faults_pending.
  */
 struct vfio_nested_stats {
 	__u32 size;
@@ -532,8 +581,209 @@ struct vfio_nested_stats {
 	__aligned_u64 faults_answered;
 	__aligned_u64 faults_expired;
 	__aligned_u64 faults_aborted;
+	__aligned_u64 faults_refused;
+	__aligned_u64 faults_pending;
+	__aligned_u64 faults_delivered;
+	__aligned_u64 faults_moved;
+	__aligned_u64 page_requests;
+	__aligned_u64 responses_refused;
 };
 
 #define VFIO_NESTED_STATS	_IO(VFIO_NESTED_TYPE, 0x13)
+
+/**
+ * enum vfio_nested_response_code - what becomes of the access
+ * @VFIO_NESTED_RESPONSE_RETRY: the guest has mapped the page: a stalled access is
+ *	translated again; page requests succeed
+ * @VFIO_NESTED_RESPONSE_ABORT: a stalled access is aborted, the device is told;
+ *	page requests get Invalid Request
+ * @VFIO_NESTED_RESPONSE_TERMINATE: a stalled access ends without effect, reads
+ *	return zero (where the SMMU cannot do that, IDR0.TERM_MODEL=1, it is
+ *	aborted); page requests get Response Failure, after which the function
+ *	asks no more until it is reset. A function that shares its page request
+ *	interface with others (SR-IOV) gets Invalid Request instead.
+ *
+ * Arm IHI 0070, sections 4.6.1 and 4.5.2; PCIe, section 10.4.2.1.
+ */
+enum vfio_nested_response_code {
+	VFIO_NESTED_RESPONSE_RETRY = 1,
+	VFIO_NESTED_RESPONSE_ABORT = 2,
+	VFIO_NESTED_RESPONSE_TERMINATE = 3,
+};
+
+/**
+ * struct vfio_nested_response - the answer to one recoverable fault
+ * @cookie: of the record
+ * @code: enum vfio_nested_response_code
+ * @result: in: any; out, in the response ring only: zero, or a negative errno
+ *
+ * A cookie is good for one answer. Errors: ENOENT: there was never such a fault in
+ * this virtual IOMMU; EALREADY: it has been answered; ETIMEDOUT: its deadline was
+ * over first; ECANCELED: a reset, an unbind or the end of the binding was first;
+ * ESTALE: it was over, so long ago that the kernel does not know how; EINVAL:
+ * @code is none of the enum; EBUSY: the device is stopped. Where there is an error
+ * no hardware was touched.
+ */
+struct vfio_nested_response {
+	__aligned_u64 cookie;
+	__u32 code;
+	__s32 result;
+};
+
+/**
+ * struct vfio_nested_respond - ioctl(VFIO_NESTED_RESPOND), nested fd
+ * @size: sizeof(struct vfio_nested_respond)
+ * @flags: zero
+ * @entry_len: bytes of one answer: sizeof(struct vfio_nested_response)
+ * @entry_num: in: answers at @entries_uptr; out: answers that were carried out, also
+ *	on error. Zero answers succeed and do nothing.
+ * @entries_uptr: the answers, an array without gaps; it is only read
+ *
+ * Answers recoverable faults in the order of the array, up to the first bad one,
+ * whose error is returned. An answer does not wait for invalidations: what stage 1
+ * needs of them must be complete before (VFIO_NESTED_INVALIDATE returns when it is).
+ *
+ * Errors: those of struct vfio_nested_response, of the first bad answer; ENODEV: no
+ * device is bound; EFAULT: the first bad answer cannot be read; EIO: the hardware
+ * does not take commands.
+ */
+struct vfio_nested_respond {
+	__u32 size;
+	__u32 flags;
+	__u32 entry_len;
+	__u32 entry_num;
+	__aligned_u64 entries_uptr;
+};
+
+#define VFIO_NESTED_RESPOND	_IO(VFIO_NESTED_TYPE, 0x14)
+
+/**
+ * struct vfio_nested_kick - ioctl(VFIO_NESTED_KICK), nested fd
+ * @size: sizeof(struct vfio_nested_kick)
+ * @flags: zero
+ * @responses: out: answers taken from the response ring
+ * @delivered: out: records that had been held back, and are in the fault ring now
+ *
+ * Carries out all answers that are in the response ring, and delivers what is held
+ * back, as far as there is room. Each answer has a result of its own in its record;
+ * a bad one does not keep the next from being carried out. At most as many answers
+ * are taken as the ring holds. It works with any ring missing.
+ *
+ * Errors: EINVAL: the producer index of the response ring is more than its size
+ * ahead of the consumer index: nothing was taken; EINTR: a fatal signal arrived
+ * between answers.
+ */
+struct vfio_nested_kick {
+	__u32 size;
+	__u32 flags;
+	__u32 responses;
+	__u32 delivered;
+};
+
+#define VFIO_NESTED_KICK	_IO(VFIO_NESTED_TYPE, 0x15)
+
+/**
+ * enum vfio_nested_run_state - whether a bound device runs
+ * @VFIO_NESTED_RUN: it does, as after binding
+ * @VFIO_NESTED_STOP: no access passes, no new fault is reported, answers are
+ *	refused with EBUSY and deadlines do not run
+ */
+enum vfio_nested_run_state {
+	VFIO_NESTED_RUN = 0,
+	VFIO_NESTED_STOP = 1,
+};
+
+/**
+ * struct vfio_nested_run - ioctl(VFIO_NESTED_SET_RUN), nested fd
+ * @size: sizeof(struct vfio_nested_run)
+ * @flags: zero
+ * @virtual_id: a bound device
+ * @state: enum vfio_nested_run_state
+ * @__reserved: zero
+ *
+ * The VMM has quiesced the device first, by means of its own: an access that comes
+ * while it is stopped is refused without a record. Setting the state that is there
+ * succeeds.
+ *
+ * Errors: ENOENT: no device with this virtual id is bound; EOPNOTSUPP: the backend
+ * cannot stop a device.
+ */
+struct vfio_nested_run {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 virtual_id;
+	__u32 state;
+	__u32 __reserved;
+};
+
+#define VFIO_NESTED_SET_RUN	_IO(VFIO_NESTED_TYPE, 0x16)
+
+/**
+ * struct vfio_nested_state - what is saved of one device
+ * @size: bytes of this structure
+ * @flags: zero
+ * @backend: enum vfio_nested_backend
+ * @context_type: enum vfio_nested_context_type
+ * @context_len: bytes of @context that are valid
+ * @fault_len: bytes of one record: sizeof(struct vfio_nested_fault)
+ * @fault_num: number of records
+ * @page_requests: the guest has page requests enabled: the credits that it gave
+ *	the function, or 0
+ * @context: the data of the context
+ *
+ * The records follow the structure: page requests that were not answered, oldest
+ * first. In each, VFIO_NESTED_FAULT_RESTORED says whether it was in the ring
+ * already; virtual ids, cookies and times are of no meaning to another nested fd.
+ */
+struct vfio_nested_state {
+	__u32 size;
+	__u32 flags;
+	__u32 backend;
+	__u32 context_type;
+	__u32 context_len;
+	__u32 fault_len;
+	__u32 fault_num;
+	__u32 page_requests;
+	__u8 context[64];
+};
+
+/**
+ * struct vfio_nested_migrate - ioctl(VFIO_NESTED_SAVE), ioctl(VFIO_NESTED_RESTORE),
+ *	nested fd
+ * @size: sizeof(struct vfio_nested_migrate)
+ * @flags: zero
+ * @virtual_id: a bound device that is stopped
+ * @data_uptr: struct vfio_nested_state and the records
+ * @data_len: in: bytes of room, or of data, at @data_uptr; out, after SAVE: bytes of
+ *	data, also where that is more than the room
+ * @__reserved: zero
+ *
+ * SAVE reads the binding's state and leaves it as it is, but from then on an unbind
+ * leaves pending page requests unanswered, because somebody else will answer them.
+ * RESTORE puts the state into a device that has been bound and stopped and has no
+ * context yet, of the same nested fd or of another one: the same device after its
+ * VMM has been replaced, or one that VFIO has migrated. Its pending records are
+ * reported again, with cookies of their own. The device goes on with VFIO_NESTED_RUN.
+ *
+ * A stalled access is in the SMMU itself and cannot be moved.
+ *
+ * Errors: ENOENT: no device with this virtual id is bound; EBUSY: the device is not
+ * stopped; SAVE: a stall is pending, to be answered before the device is stopped;
+ * RESTORE: the device has a context or pending faults; ENOSPC: SAVE: @data_len is
+ * too small, and has been set to what is needed; RESTORE: more records than may be
+ * pending; EINVAL: RESTORE: the data is not consistent or the context is not legal
+ * here; EOPNOTSUPP: it is of another backend.
+ */
+struct vfio_nested_migrate {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 virtual_id;
+	__aligned_u64 data_uptr;
+	__u32 data_len;
+	__u32 __reserved;
+};
+
+#define VFIO_NESTED_SAVE	_IO(VFIO_NESTED_TYPE, 0x17)
+#define VFIO_NESTED_RESTORE	_IO(VFIO_NESTED_TYPE, 0x18)
 
 #endif /* _UAPI_LINUX_VFIO_NESTED_H */
