@@ -30,10 +30,6 @@ module_param(guest_ats, bool, 0444);
 MODULE_PARM_DESC(guest_ats,
 		 "Let guests enable ATS: their devices are then trusted to use only addresses that they were given.");
 
-/* Events that a device may cause at once, and in each second after that. */
-#define SMMU_EVENT_BURST	4096
-#define SMMU_EVENT_RATE		2048
-
 static struct smmu_master *to_master(struct device *dev)
 {
 	return dev_iommu_priv_get(dev);
@@ -213,23 +209,6 @@ static void smmu_viommu_release(struct iommu_nested_viommu *core)
 	kfree_rcu(viommu, rcu);
 }
 
-static void smmu_throttle_work(struct work_struct *work)
-{
-	struct smmu_vdev *vdev = container_of(work, struct smmu_vdev,
-					      throttle_work);
-
-	mutex_lock(&vdev->master->lock);
-	smmu_master_update(vdev->master);
-	mutex_unlock(&vdev->master->lock);
-}
-
-static void vdev_refill(struct smmu_vdev *vdev)
-{
-	vdev->tokens = SMMU_EVENT_BURST;
-	vdev->refilled = jiffies;
-	WRITE_ONCE(vdev->throttled, false);
-}
-
 /* Called with the master's lock held. */
 static int check_bindable(struct smmu_viommu *viommu,
 			  struct smmu_master *master)
@@ -269,7 +248,7 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	vdev->master = master;
 	vdev->viommu = viommu;
 	vdev->kind = SMMU_VSTE_BYPASS;
-	vdev_refill(vdev);
+	smmu_vdev_refill(vdev);
 	INIT_WORK(&vdev->throttle_work, smmu_throttle_work);
 
 	mutex_lock(&master->lock);
@@ -362,7 +341,7 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 		vdev->vste[1] = context->data.smmuv3.ste[1];
 	}
 	mutex_lock(&master->smmu->evtq.lock);
-	vdev_refill(vdev);
+	smmu_vdev_refill(vdev);
 	mutex_unlock(&master->smmu->evtq.lock);
 	smmu_master_update(master);
 unlock:
@@ -391,296 +370,6 @@ static void smmu_nested_reset_prepare(struct iommu_nested_binding *binding)
 static void smmu_nested_reset_done(struct iommu_nested_binding *binding)
 {
 	set_in_reset(binding->backend_data, false);
-}
-
-/*
- * Commands of a guest that have been checked and translated, in the caller's
- * array: they lie in @first ... @end - 1, where @end is never beyond the command
- * that is looked at.
- */
-struct guest_commands {
-	struct smmu_device *smmu;
-	__le64 *cmds;
-	u32 end;
-};
-
-static int guest_commands_issue(struct guest_commands *g, bool sync)
-{
-	u32 num = g->end;
-
-	g->end = 0;
-	if (!num && !sync)
-		return 0;
-	return smmu_cmdq_issue(g->smmu, g->cmds, num, sync);
-}
-
-static void guest_commands_add(struct guest_commands *g, const __le64 *cmd)
-{
-	g->cmds[g->end * CMD_DWORDS] = cmd[0];
-	g->cmds[g->end * CMD_DWORDS + 1] = cmd[1];
-	g->end++;
-}
-
-/* A configuration is cached for each StreamID of the device. */
-static int guest_cfgi(struct guest_commands *g, struct smmu_master *master,
-		      __le64 *cmd)
-{
-	u32 i;
-	int ret;
-
-	smmu_vcmd_set_sid(cmd, master->sids[0]);
-	guest_commands_add(g, cmd);
-	if (likely(master->num_sids == 1))
-		return 0;
-
-	ret = guest_commands_issue(g, false);
-	for (i = 1; i < master->num_sids && !ret; i++) {
-		__le64 one[CMD_DWORDS] = { cmd[0], cmd[1] };
-
-		smmu_vcmd_set_sid(one, master->sids[i]);
-		ret = smmu_cmdq_issue(g->smmu, one, 1, false);
-	}
-	return ret;
-}
-
-static int guest_atc_inv(struct guest_commands *g, struct smmu_master *master,
-			 const __le64 *cmd)
-{
-	int ret;
-
-	/* What comes before must be done, or the device fetches it again. */
-	ret = guest_commands_issue(g, true);
-	if (ret || !READ_ONCE(master->ats_enabled))
-		return ret;
-	return smmu_atc_invalidate(master, cmd);
-}
-
-static int guest_command(struct iommu_nested_viommu *core,
-			 struct guest_commands *g, __le64 *cmd)
-{
-	struct smmu_viommu *viommu = core->backend_data;
-	struct iommu_nested_binding *binding;
-	struct smmu_vdev *vdev = NULL;
-	struct smmu_vcmd vcmd;
-	const char *why;
-	int ret;
-
-	ret = smmu_vcmd_check(cmd, &viommu->vcmd_limits, &vcmd, &why);
-	if (unlikely(ret)) {
-		dev_notice_ratelimited(g->smmu->dev,
-				       "refused guest command 0x%016llx 0x%016llx: %s\n",
-				       le64_to_cpu(cmd[0]), le64_to_cpu(cmd[1]),
-				       why);
-		return ret;
-	}
-	if (vcmd.has_sid) {
-		binding = iommu_nested_find(core, vcmd.vsid);
-		if (!binding)
-			return -ENOENT;
-		vdev = binding->backend_data;
-	}
-
-	switch (vcmd.kind) {
-	case SMMU_VCMD_DROP:
-		return 0;
-	case SMMU_VCMD_SYNC:
-		guest_commands_add(g, cmd);
-		return 0;
-	case SMMU_VCMD_TLBI:
-		smmu_vcmd_set_vmid(cmd, viommu->vmid);
-		guest_commands_add(g, cmd);
-		return 0;
-	case SMMU_VCMD_CFGI:
-		return guest_cfgi(g, vdev->master, cmd);
-	case SMMU_VCMD_ATC:
-		return guest_atc_inv(g, vdev->master, cmd);
-	}
-	return -EOPNOTSUPP;
-}
-
-/*
- * The order of a guest's commands, its SYNCs included, is kept in the queue: what
- * comes after a SYNC may rely on what comes before it.
- */
-static u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
-				  u32 num, bool sync, int *err)
-{
-	struct smmu_viommu *viommu = core->backend_data;
-	struct guest_commands g = { .smmu = viommu->smmu, .cmds = cmds };
-	u32 i;
-	int ret = 0;
-
-	for (i = 0; i < num && !ret; i++)
-		ret = guest_command(core, &g, g.cmds + i * CMD_DWORDS);
-	if (ret)
-		i--;
-	/* What was consumed is complete, also where the next one is refused. */
-	if (guest_commands_issue(&g, sync || ret)) {
-		ret = -EIO;
-		i = 0;
-	}
-	if (ret)
-		*err = ret;
-	return i;
-}
-
-/**
- * struct event_info - what an event means, in terms of no architecture
- * @reason: enum vfio_nested_fault_reason
- * @address: the record has an input address, and says what kind of access it was
- * @ipa: with S2 set, the record has an IPA. All other records that use the last
- *	word have a physical address there, which is not for guests.
- */
-struct event_info {
-	u8 reason;
-	bool address;
-	bool ipa;
-};
-
-static const struct event_info event_infos[] = {
-	[EVT_F_UUT]		= { VFIO_NESTED_REASON_TRANSACTION, true },
-	[EVT_C_BAD_STREAMID]	= { VFIO_NESTED_REASON_STREAM },
-	[EVT_F_STE_FETCH]	= { VFIO_NESTED_REASON_STREAM },
-	[EVT_C_BAD_STE]		= { VFIO_NESTED_REASON_STREAM },
-	[EVT_F_BAD_ATS_TREQ]	= { VFIO_NESTED_REASON_TRANSACTION, true },
-	[EVT_F_STREAM_DISABLED]	= { VFIO_NESTED_REASON_PASID },
-	[EVT_F_TRANSL_FORBIDDEN] = { VFIO_NESTED_REASON_TRANSACTION, true },
-	[EVT_C_BAD_SUBSTREAMID]	= { VFIO_NESTED_REASON_PASID },
-	[EVT_F_CD_FETCH]	= { VFIO_NESTED_REASON_CONTEXT },
-	[EVT_C_BAD_CD]		= { VFIO_NESTED_REASON_CONTEXT },
-	[EVT_F_WALK_EABT]	= { VFIO_NESTED_REASON_WALK, true },
-	[EVT_F_TRANSLATION]	= { VFIO_NESTED_REASON_TRANSLATION, true, true },
-	[EVT_F_ADDR_SIZE]	= { VFIO_NESTED_REASON_ADDRESS_SIZE, true, true },
-	[EVT_F_ACCESS]		= { VFIO_NESTED_REASON_ACCESS, true, true },
-	[EVT_F_PERMISSION]	= { VFIO_NESTED_REASON_PERMISSION, true, true },
-	[EVT_F_TLB_CONFLICT]	= { VFIO_NESTED_REASON_CONFLICT, true },
-	[EVT_F_CFG_CONFLICT]	= { VFIO_NESTED_REASON_CONFLICT },
-	[EVT_F_VMS_FETCH]	= { VFIO_NESTED_REASON_STREAM },
-};
-
-static u32 event_flags(const struct event_info *info, const u64 *evt)
-{
-	u32 flags = 0;
-
-	if (evt[0] & EVT0_SSV)
-		flags |= VFIO_NESTED_FAULT_PASID;
-	if (!info->address)
-		return flags;
-
-	flags |= VFIO_NESTED_FAULT_ADDRESS;
-	if (evt[1] & EVT1_IND)
-		flags |= VFIO_NESTED_FAULT_EXEC;
-	else if (evt[1] & EVT1_RNW)
-		flags |= VFIO_NESTED_FAULT_READ;
-	else
-		flags |= VFIO_NESTED_FAULT_WRITE;
-	if (evt[1] & EVT1_PNU)
-		flags |= VFIO_NESTED_FAULT_PRIV;
-	if (evt[1] & EVT1_S2)
-		flags |= VFIO_NESTED_FAULT_STAGE2;
-	if (info->ipa && evt[1] & EVT1_S2)
-		flags |= VFIO_NESTED_FAULT_IPA;
-	return flags;
-}
-
-static void event_to_fault(struct smmu_vdev *vdev, const u64 *evt,
-			   struct vfio_nested_fault *fault)
-{
-	static const struct event_info unknown;
-	u32 id = FIELD_GET(EVT0_ID, evt[0]);
-	const struct event_info *info = id < ARRAY_SIZE(event_infos) ?
-					&event_infos[id] : &unknown;
-	u64 sid = vdev->binding->virtual_id;
-
-	fault->kind = VFIO_NESTED_FAULT_EVENT;
-	fault->reason = info->reason;
-	fault->flags = event_flags(info, evt);
-	if (fault->flags & VFIO_NESTED_FAULT_PASID)
-		fault->pasid = FIELD_GET(EVT0_SSID, evt[0]);
-	if (fault->flags & VFIO_NESTED_FAULT_ADDRESS)
-		fault->address = evt[2];
-	if (fault->flags & VFIO_NESTED_FAULT_IPA)
-		fault->ipa = evt[3] & EVT3_IPA;
-
-	fault->raw_len = sizeof(fault->raw);
-	fault->raw[0] = cpu_to_le64((evt[0] & ~EVT0_SID) |
-				    FIELD_PREP(EVT0_SID, sid));
-	/* Nothing stalls for a guest: there is no tag to be told. */
-	fault->raw[1] = cpu_to_le64(evt[1] & ~(EVT1_STALL | EVT1_STAG));
-	fault->raw[2] = cpu_to_le64(fault->address);
-	fault->raw[3] = cpu_to_le64(fault->ipa);
-}
-
-/* Whether this event may still be reported; tokens run out, and come back. */
-static bool vdev_take_token(struct smmu_vdev *vdev)
-{
-	unsigned long now = jiffies;
-	u64 fresh = (u64)(now - vdev->refilled) * SMMU_EVENT_RATE / HZ;
-
-	if (fresh) {
-		vdev->tokens = min_t(u64, vdev->tokens + fresh, SMMU_EVENT_BURST);
-		vdev->refilled = now;
-	}
-	if (!vdev->tokens)
-		return false;
-	vdev->tokens--;
-	return true;
-}
-
-/*
- * Rates say nothing where we are slower than the devices: then the queue fills up,
- * and who has filled it is stopped before the events of others are lost.
- */
-static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq)
-{
-	if (likely(!evtq->crowded))
-		return false;
-	if (vdev->pass != evtq->pass) {
-		vdev->pass = evtq->pass;
-		vdev->in_pass = 0;
-	}
-	return ++vdev->in_pass > (1U << evtq->q.shift) / SMMU_EVTQ_SHARE;
-}
-
-/*
- * Takes DMA away. The lock is an outer one, so it must not be waited for here; the
- * queue fills up while the work is on its way, so it is better to try.
- */
-static void vdev_throttle(struct smmu_vdev *vdev)
-{
-	struct smmu_master *master = vdev->master;
-
-	if (!mutex_trylock(&master->lock)) {
-		schedule_work(&vdev->throttle_work);
-		return;
-	}
-	smmu_master_update(master);
-	mutex_unlock(&master->lock);
-}
-
-/**
- * smmu_nested_event - an event of a master that a guest has
- * @vdev: the guest's overlay
- * @evt: the record
- *
- * Called with the event queue's lock held. A device that floods the queue, which
- * all share, has its accesses refused without records until the VMM sets a context
- * again.
- */
-void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
-{
-	struct vfio_nested_fault fault = { 0 };
-
-	event_to_fault(vdev, evt, &fault);
-	if (!vdev->throttled &&
-	    (!vdev_take_token(vdev) ||
-	     vdev_crowds_out(vdev, &vdev->master->smmu->evtq))) {
-		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
-		WRITE_ONCE(vdev->throttled, true);
-		iommu_nested_throttled(vdev->binding);
-		vdev_throttle(vdev);
-	}
-	iommu_nested_report(vdev->binding, &fault);
 }
 
 static struct iommu_nested_backend smmu_nested_backend = {

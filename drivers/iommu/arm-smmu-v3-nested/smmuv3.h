@@ -46,6 +46,7 @@
 #include "vcmd.h"
 #include "vste.h"
 
+struct iommu_nested_viommu;
 struct platform_driver;
 
 /* What this SMMU can do, after firmware and errata had their say */
@@ -389,8 +390,16 @@ extern struct platform_driver smmu_driver;
 extern const struct iommu_ops smmu_iommu_ops;
 bool smmu_owns(struct device *dev);
 
-/* nested.c */
+/* nested-command.c */
+u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
+			   u32 num, bool sync, int *err);
+
+/* nested-event.c */
 void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt);
+void smmu_vdev_refill(struct smmu_vdev *vdev);
+void smmu_throttle_work(struct work_struct *work);
+
+/* nested.c */
 int smmu_nested_register(void);
 void smmu_nested_unregister(void);
 
