@@ -20,7 +20,7 @@ const struct vn_engine_ops *vn_engine_find(const struct vn_pci *pci)
 	return NULL;
 }
 
-static int revive(struct vn_device *device)
+int vn_engine_revive(struct vn_device *device)
 {
 	int ret;
 
@@ -37,14 +37,14 @@ static int revive(struct vn_device *device)
 /* A device that cannot be started does not reach what it needs for that. */
 enum vn_dma vn_dma_write(struct vn_device *device, uint64_t iova)
 {
-	if (revive(device))
+	if (vn_engine_revive(device))
 		return VN_DMA_FAULT;
 	return device->ops->write(device, iova);
 }
 
 enum vn_dma vn_dma_copy(struct vn_device *device, uint64_t from, uint64_t to)
 {
-	if (revive(device))
+	if (vn_engine_revive(device))
 		return VN_DMA_FAULT;
 	return device->ops->copy(device, from, to);
 }

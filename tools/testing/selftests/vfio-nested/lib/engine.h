@@ -110,6 +110,8 @@ struct vn_engine {
 /* The engine of a function, NULL if nobody knows how to make it do DMA. */
 const struct vn_engine_ops *vn_engine_find(const struct vn_pci *pci);
 
+/* Starts a device that is stopped; the functions below do it by themselves. */
+int vn_engine_revive(struct vn_device *device);
 enum vn_dma vn_dma_write(struct vn_device *device, uint64_t iova);
 enum vn_dma vn_dma_copy(struct vn_device *device, uint64_t from, uint64_t to);
 const char *vn_dma_name(enum vn_dma dma);

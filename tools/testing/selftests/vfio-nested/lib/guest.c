@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,13 @@ int vn_guest_bind(struct vn_guest *guest, struct vn_device *device,
 	return vn_nested_bind(device->fd, guest->fd, stream);
 }
 
+static void fill(const struct vn_guest *guest, uint64_t cd[VN_CD_WORDS],
+		 const struct vn_stage1 *s1, uint16_t asid)
+{
+	vn_cd_fill(cd, s1, &guest->smmu, asid);
+	cd[0] |= guest->cd_flags;
+}
+
 int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
 		    unsigned int va_bits, uint16_t asid)
 {
@@ -73,19 +81,75 @@ int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
 	}
 
 	guest->asid = asid;
+	memset(&guest->cds, 0, sizeof(guest->cds));
 	guest->cd = vn_vm_alloc(guest->vm, VN_CD_SIZE, VN_PAGE);
 	if (!guest->cd)
 		return vn_fail(-ENOMEM, "no guest memory for a context descriptor");
-	vn_cd_fill(cd, s1, &guest->smmu, asid);
+	fill(guest, cd, s1, asid);
 	vn_cd_write(vn_vm_va(guest->vm, guest->cd), cd);
 	return 0;
+}
+
+int vn_guest_pasids(struct vn_guest *guest, enum vn_cdtable_format format,
+		    unsigned int cdmax)
+{
+	uint64_t cd[VN_CD_WORDS];
+	int ret;
+
+	ret = vn_cdtable_init(&guest->cds, guest->vm, format, cdmax);
+	if (ret)
+		return ret;
+	if (guest->cd) {
+		fill(guest, cd, &guest->s1, guest->asid);
+		ret = vn_cdtable_set(&guest->cds, 0, cd);
+		if (ret)
+			return ret;
+	}
+	guest->cd = guest->cds.table;
+	guest->s1dss = VN_S1DSS_SSID0;
+	return 0;
+}
+
+int vn_guest_space(struct vn_guest *guest, struct vn_space *space, uint32_t pasid,
+		   uint16_t asid)
+{
+	uint64_t cd[VN_CD_WORDS];
+	int ret;
+
+	space->pasid = pasid;
+	space->asid = asid;
+	ret = vn_s1_init(&space->s1, guest->vm, guest->s1.granule,
+			 guest->s1.va_bits);
+	if (ret)
+		return ret;
+	fill(guest, cd, &space->s1, asid);
+	return vn_cdtable_set(&guest->cds, pasid, cd);
+}
+
+void vn_guest_stalls(struct vn_guest *guest)
+{
+	uint64_t *cd = guest->cds.vm ? vn_cdtable_cd(&guest->cds, 0) :
+				       vn_vm_va(guest->vm, guest->cd);
+
+	guest->cd_flags |= VN_CD0_S;
+	vn_write_once(&cd[0], cd[0] | htole64(VN_CD0_S));
+	vn_barrier();
+}
+
+void vn_guest_ste(const struct vn_guest *guest, uint64_t ste[2])
+{
+	vn_ste_s1(ste, guest->cd);
+	ste[0] |= VN_STE0_S1FMT(guest->cds.format) |
+		  VN_STE0_S1CDMAX(guest->cds.cdmax);
+	ste[1] |= VN_STE1_S1DSS(guest->s1dss) |
+		  VN_STE1_EATS(guest->ats ? VN_EATS_FULL : 0);
 }
 
 int vn_guest_translate(struct vn_guest *guest, uint64_t stream)
 {
 	uint64_t ste[2];
 
-	vn_ste_s1(ste, guest->cd);
+	vn_guest_ste(guest, ste);
 	return vn_nested_set_ste(guest->fd, stream, ste);
 }
 

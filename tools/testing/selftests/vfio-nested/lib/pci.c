@@ -91,3 +91,41 @@ int vn_pci_reset(const char *name)
 	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/reset", name);
 	return vn_write_text(path, "1");
 }
+
+bool vn_pci_can_stall(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/of_node/dma-can-stall",
+		 name);
+	return !access(path, F_OK);
+}
+
+static void policy_path(char *path, size_t size, const char *name,
+			const char *what)
+{
+	snprintf(path, size, SYSFS_DEVICES "/%s/nested_iommu/%s", name, what);
+}
+
+int vn_pci_policy_value(const char *name, const char *what, unsigned int *value)
+{
+	char path[128], text[32], *end;
+	int ret;
+
+	policy_path(path, sizeof(path), name, what);
+	ret = vn_read_text(path, text, sizeof(text));
+	if (ret)
+		return ret;
+	*value = strtoul(text, &end, 10);
+	if (end == text || *end)
+		return vn_fail(-EINVAL, "%s holds '%s', not a number", path, text);
+	return 0;
+}
+
+int vn_pci_policy(const char *name, const char *what, const char *text)
+{
+	char path[128];
+
+	policy_path(path, sizeof(path), name, what);
+	return vn_write_text(path, text);
+}

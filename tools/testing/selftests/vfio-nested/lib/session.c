@@ -45,10 +45,15 @@ static bool is_taken(const char *name, char taken[][VN_PCI_NAME_LEN],
 	return false;
 }
 
-static bool suits(const struct vn_want *want, const struct vn_engine_ops *ops)
+static bool suits(const struct vn_want *want, const char *name,
+		  const struct vn_engine_ops *ops)
 {
-	return ops && (ops->caps & want->caps) == want->caps &&
-	       (!want->engine || !strcmp(want->engine, ops->name));
+	if (!ops || (ops->caps & want->caps) != want->caps)
+		return false;
+	if (want->engine && strcmp(want->engine, ops->name))
+		return false;
+	return want->can_stall == VN_EITHER ||
+	       vn_pci_can_stall(name) == (want->can_stall == VN_YES);
 }
 
 /* How well one likes to work with an engine: few waits, clear answers. */
@@ -77,17 +82,19 @@ int vn_session_pick(const struct vn_want *want, char taken[][VN_PCI_NAME_LEN],
 		if (vn_pci_read(&pci, names[i]))
 			return -ENODEV;
 		ops = vn_engine_find(&pci);
-		if (!suits(want, ops) || rank(ops) <= best)
+		if (!suits(want, names[i], ops) || rank(ops) <= best)
 			continue;
 		best = rank(ops);
 		memcpy(name, names[i], VN_PCI_NAME_LEN);
 	}
 	if (best < 0)
 		return vn_fail(-ENODEV,
-			       "needs another device%s%s%s: VFIO_NESTED_DEVICES has none left",
+			       "needs another device%s%s%s%s%s: VFIO_NESTED_DEVICES has none left",
 			       want->engine ? " of kind " : "",
 			       want->engine ? want->engine : "",
-			       want->caps & VN_ENGINE_COPY ? " that can read memory" : "");
+			       want->caps & VN_ENGINE_COPY ? " that can read memory" : "",
+			       want->can_stall == VN_YES ? " that may stall" : "",
+			       want->can_stall == VN_NO ? " that may not stall" : "");
 	return 0;
 }
 
@@ -106,6 +113,7 @@ static int open_wanted(const struct vn_want *want, struct vn_device *device,
 		if (ret)
 			return ret;
 		vm->want_huge = want->huge;
+		vm->ram_size = want->ram_size ?: VN_RAM_SIZE;
 	}
 	(*nr_taken)++;
 	return vn_device_open(device, vm, name);

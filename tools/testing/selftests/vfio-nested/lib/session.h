@@ -13,8 +13,14 @@
 #include "device.h"
 #include "vm.h"
 
-#define VN_SESSION_DEVICES	8
-#define VN_SESSION_VMS		2
+#define VN_SESSION_DEVICES	16
+#define VN_SESSION_VMS		4
+
+enum vn_wish {
+	VN_EITHER,
+	VN_YES,
+	VN_NO,
+};
 
 /* A device that a program would like to have. */
 struct vn_want {
@@ -24,6 +30,10 @@ struct vn_want {
 	unsigned int caps;
 	/* Name of the engine, or NULL for any */
 	const char *engine;
+	/* Firmware says of it that the IOMMU may stall its accesses, or does not. */
+	enum vn_wish can_stall;
+	/* Bytes of the machine's memory; 0: VN_RAM_SIZE */
+	size_t ram_size;
 	/* The machine's memory is to be of large pages, see struct vn_vm. */
 	bool huge;
 };

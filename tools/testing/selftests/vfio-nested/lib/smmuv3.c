@@ -20,6 +20,8 @@ void vn_smmuv3_parse(struct vn_smmuv3 *smmu,
 
 	memcpy(smmu->idr, info->idr, sizeof(smmu->idr));
 	smmu->ats = vn_get_field(idr[0], 10, 1);
+	smmu->pri = vn_get_field(idr[0], 16, 1);
+	smmu->terminates = !vn_get_field(idr[0], 26, 1);
 	smmu->asid16 = vn_get_field(idr[0], 12, 1);
 	smmu->cd2l = vn_get_field(idr[0], 19, 1);
 	smmu->stall_model = vn_get_field(idr[0], 24, 2);
@@ -134,6 +136,40 @@ struct vfio_nested_command_smmuv3 vn_cmd_sync(void)
 	return command(VN_CMD_SYNC, 0);
 }
 
+/* SSV and SSID of commands, from what struct vn_access has */
+static uint64_t substream(uint32_t pasid)
+{
+	return pasid ? VN_CMD0_SSV | VN_CMD0_SSID(pasid) : 0;
+}
+
+struct vfio_nested_command_smmuv3 vn_cmd_atc_inv(uint32_t stream, uint32_t pasid,
+						 uint64_t address,
+						 unsigned int pages_shift)
+{
+	return command(VN_CMD_ATC_INV | substream(pasid) | VN_CMD0_SID(stream),
+		       (address & VN_CMD1_ADDRESS) | pages_shift);
+}
+
+struct vfio_nested_command_smmuv3 vn_cmd_resume(uint32_t stream, uint16_t stag,
+						unsigned int code)
+{
+	return command(VN_CMD_RESUME | VN_CMD0_RESUME(code) | VN_CMD0_SID(stream),
+		       VN_CMD1_STAG(stag));
+}
+
+struct vfio_nested_command_smmuv3 vn_cmd_stall_term(uint32_t stream)
+{
+	return command(VN_CMD_STALL_TERM | VN_CMD0_SID(stream), 0);
+}
+
+struct vfio_nested_command_smmuv3 vn_cmd_pri_resp(uint32_t stream, uint32_t pasid,
+						  uint16_t group,
+						  unsigned int code)
+{
+	return command(VN_CMD_PRI_RESP | substream(pasid) | VN_CMD0_SID(stream),
+		       VN_CMD1_GROUP(group) | VN_CMD1_PRI_RESP(code));
+}
+
 uint8_t vn_event_id(const struct vfio_nested_fault *fault)
 {
 	return le64toh(fault->raw[0]);
@@ -163,4 +199,33 @@ const char *vn_event_name(uint8_t id)
 	if (id < VN_ARRAY_SIZE(names) && names[id])
 		return names[id];
 	return "another event";
+}
+
+bool vn_event_stall(const struct vfio_nested_fault *fault)
+{
+	return vn_get_field(le64toh(fault->raw[1]), 31, 1);
+}
+
+uint16_t vn_event_stag(const struct vfio_nested_fault *fault)
+{
+	return le64toh(fault->raw[1]);
+}
+
+uint32_t vn_event_pasid(const struct vfio_nested_fault *fault)
+{
+	uint64_t word = le64toh(fault->raw[0]);
+
+	return word & VN_CMD0_SSV ?
+	       0x80000000U | (uint32_t)vn_get_field(word, 12, 20) : 0;
+}
+
+void vn_page_request(uint64_t raw[2], uint32_t stream, uint32_t pasid,
+		     uint64_t rights, uint64_t address, uint16_t group)
+{
+	uint64_t word = stream | rights;
+
+	if (pasid)
+		word |= VN_PRI0_SSV | vn_field(pasid, 32, 20);
+	raw[0] = htole64(word);
+	raw[1] = htole64((address & ~0xfffULL) | VN_CMD1_GROUP(group));
 }

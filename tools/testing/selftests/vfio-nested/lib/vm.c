@@ -21,6 +21,7 @@ int vn_vm_open(struct vn_vm *vm)
 	memset(vm, 0, sizeof(*vm));
 	vm->fd = -1;
 	vm->used = VN_ENGINE_AREA;
+	vm->ram_size = VN_RAM_SIZE;
 	if (!name)
 		name = interfaces[0]->name;
 	for (i = 0; i < VN_ARRAY_SIZE(interfaces); i++)
@@ -38,7 +39,7 @@ void vn_vm_close(struct vn_vm *vm)
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->ram)
-		munmap(vm->ram, VN_RAM_SIZE);
+		munmap(vm->ram, vm->ram_size);
 	vm->fd = -1;
 	vm->ram = NULL;
 }
@@ -53,9 +54,9 @@ int vn_vm_unmap(struct vn_vm *vm, uint64_t ipa, uint64_t size)
 	return vm->ops->unmap(vm, ipa, size);
 }
 
-static void *map_anonymous(int flags)
+static void *map_anonymous(size_t size, int flags)
 {
-	void *ram = mmap(NULL, VN_RAM_SIZE, PROT_READ | PROT_WRITE,
+	void *ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS | flags, -1, 0);
 
 	return ram == MAP_FAILED ? NULL : ram;
@@ -66,15 +67,15 @@ int vn_vm_add_ram(struct vn_vm *vm)
 	int ret;
 
 	if (vm->want_huge)
-		vm->ram = map_anonymous(MAP_HUGETLB);
+		vm->ram = map_anonymous(vm->ram_size, MAP_HUGETLB);
 	vm->huge = vm->ram;
 	if (!vm->ram)
-		vm->ram = map_anonymous(0);
+		vm->ram = map_anonymous(vm->ram_size, 0);
 	if (!vm->ram)
 		return vn_fail(-errno, "no memory for a guest: %m");
-	ret = vn_vm_map(vm, VN_RAM_IPA, vm->ram, VN_RAM_SIZE, VN_PROT_RW);
+	ret = vn_vm_map(vm, VN_RAM_IPA, vm->ram, vm->ram_size, VN_PROT_RW);
 	if (ret) {
-		munmap(vm->ram, VN_RAM_SIZE);
+		munmap(vm->ram, vm->ram_size);
 		vm->ram = NULL;
 	}
 	return ret;
@@ -89,7 +90,7 @@ uint64_t vn_vm_alloc(struct vn_vm *vm, size_t size, size_t align)
 {
 	size_t start = vn_align(vm->used, align);
 
-	if (!vm->ram || start + size > VN_RAM_SIZE)
+	if (!vm->ram || start + size > vm->ram_size)
 		return 0;
 	vm->used = start + size;
 	memset(vm->ram + start, 0, size);
@@ -98,7 +99,7 @@ uint64_t vn_vm_alloc(struct vn_vm *vm, size_t size, size_t align)
 
 void *vn_vm_va(struct vn_vm *vm, uint64_t ipa)
 {
-	if (ipa < VN_RAM_IPA || ipa - VN_RAM_IPA >= VN_RAM_SIZE)
+	if (ipa < VN_RAM_IPA || ipa - VN_RAM_IPA >= vm->ram_size)
 		return NULL;
 	return vm->ram + (ipa - VN_RAM_IPA);
 }

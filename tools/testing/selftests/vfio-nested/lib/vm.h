@@ -32,6 +32,8 @@
  */
 #define VN_RAM_IPA	0x0c000000ULL
 #define VN_RAM_SIZE	0x00400000ULL
+/* At most: the same limit of 256 MiB */
+#define VN_RAM_MAX	0x04000000ULL
 #define VN_ENGINE_AREA	0x00020000ULL
 
 #define VN_VM_DEVICES	8
@@ -69,6 +71,8 @@ struct vn_vm {
 	/* type1: the IOMMU is set with the first group. */
 	bool configured;
 	void *ram;
+	/* May be changed before the first device: VN_RAM_SIZE to VN_RAM_MAX. */
+	size_t ram_size;
 	size_t used;
 	/* Guest memory is to be of large pages if the host has some; it is. */
 	bool want_huge;
