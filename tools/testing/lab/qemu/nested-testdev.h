@@ -17,7 +17,7 @@
  * Properties of the QEMU device: ats, pri, pasid = on|off (the capabilities),
  * can-stall=on|off: whether accesses may stall at the IOMMU, as those of
  * platform devices do (PCI Express forbids it); on Arm machines it also puts
- * "dma-can-stall" into the device tree.
+ * "dma-can-stall" into the device tree, unless dt-can-stall=off.
  */
 #ifndef NESTED_TESTDEV_H
 #define NESTED_TESTDEV_H

@@ -78,11 +78,16 @@ static const struct file_operations ntd_fops = {
 	.mmap = ntd_mmap,
 };
 
+static atomic_t taken;
+
 static int ntd_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct ntd_sva *sva;
 	int ret;
 
+	/* Programs look for one, by its name. */
+	if (atomic_xchg(&taken, 1))
+		return -ENODEV;
 	sva = devm_kzalloc(&pdev->dev, sizeof(*sva), GFP_KERNEL);
 	if (!sva)
 		return -ENOMEM;

@@ -47,7 +47,8 @@ static int describe(Object *object, void *opaque)
     g_autofree char *path = NULL;
 
     if (object_dynamic_cast(object, "nested-testdev") &&
-        object_property_get_bool(object, "can-stall", &error_abort)) {
+        object_property_get_bool(object, "can-stall", &error_abort) &&
+        object_property_get_bool(object, "dt-can-stall", &error_abort)) {
         path = node_of(tree->fdt, tree->host, PCI_DEVICE(object));
         qemu_fdt_setprop(tree->fdt, path, "dma-can-stall", NULL, 0);
     }

@@ -79,7 +79,7 @@ struct NestedTestdev {
     QEMUBH *bh;
     QEMUTimer timer;        /* pieces that back off, channels that flood */
 
-    bool has_pasid, has_ats, has_pri, can_stall;
+    bool has_pasid, has_ats, has_pri, can_stall, dt_can_stall;
     uint16_t pasid_cap, pri_cap;
 
     Channel channels[NTD_CHANNELS];

@@ -380,6 +380,7 @@ static const Property properties[] = {
     DEFINE_PROP_BOOL("ats", NestedTestdev, has_ats, true),
     DEFINE_PROP_BOOL("pri", NestedTestdev, has_pri, true),
     DEFINE_PROP_BOOL("can-stall", NestedTestdev, can_stall, false),
+    DEFINE_PROP_BOOL("dt-can-stall", NestedTestdev, dt_can_stall, true),
 };
 
 static void class_init(ObjectClass *klass, void *data)
