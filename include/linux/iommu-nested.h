@@ -34,6 +34,8 @@
 #include <uapi/linux/vfio_nested.h>
 
 struct iommu_nested_binding;
+struct iommu_nested_pending;
+struct iommu_nested_table;
 struct iommu_nested_viommu;
 
 /* Devices that one virtual IOMMU may have: bounds memory and walk times. */
@@ -114,12 +116,39 @@ struct iommu_nested_context {
 	} data;
 };
 
+/* Page request group indexes are smaller: PCIe, section 10.4.1. */
+#define IOMMU_NESTED_GROUPS		512
+
+/* The key of a group of page requests, and what it is made of. */
+static inline u64 iommu_nested_group_key(bool pasid_valid, u32 pasid,
+					 u32 group)
+{
+	return (u64)pasid_valid << 63 | (u64)(pasid_valid ? pasid : 0) << 16 |
+	       group % IOMMU_NESTED_GROUPS;
+}
+
+static inline bool iommu_nested_key_has_pasid(u64 key)
+{
+	return key >> 63;
+}
+
+static inline u32 iommu_nested_key_pasid(u64 key)
+{
+	return key >> 16;
+}
+
+static inline u32 iommu_nested_key_group(u64 key)
+{
+	return key % IOMMU_NESTED_GROUPS;
+}
+
 /**
  * struct iommu_nested_answer - what is to be said to the hardware
  * @binding: whose fault it was
  * @kind: enum vfio_nested_fault_kind: STALL or PAGE_REQUEST
  * @code: enum vfio_nested_response_code
- * @key: what the backend gave iommu_nested_report_fault()
+ * @key: STALL: what the backend gave iommu_nested_report_fault(); PAGE_REQUEST:
+ *	iommu_nested_group_key()
  */
 struct iommu_nested_answer {
 	struct iommu_nested_binding *binding;
@@ -156,13 +185,17 @@ struct iommu_nested_answer {
  *	the latter does not follow.
  * @stop: the opposite of @run: no access passes and no report comes. What has
  *	been reported stays as it is in the hardware, unlike with @reset_prepare.
- *	Never called twice without a @run; a reset may come in between.
+ *	Never called twice without a @run; each may come between @reset_prepare and
+ *	@reset_done, and nothing passes until both @run and @reset_done have come.
  * @run: the context that was set last is in force again
  * @set_page_requests: the guest allows the device @credits page requests at a time,
  *	or none (0). They are enabled in the device when a context with ATS is in
  *	force as well. Errors: EOPNOTSUPP, EPERM.
  * @set_tag: put @tag, by which the guest will name a stall, into the raw record of
  *	@fault. NULL where the backend reports no stalls.
+ * @restore_request: @fault is a page request of another binding, and comes from the
+ *	user: check it, and make its raw record from the rest. NULL where none can
+ *	be restored. Errors: EINVAL: this device cannot ask like that.
  * @respond: carry out @num answers. Called with viommu->sem held for reading; the
  *	faults are the backend's and not pending any more. Errors: EIO.
  * @set_context: check and install a context; on error the old one stays. Between
@@ -181,7 +214,9 @@ struct iommu_nested_answer {
  *	not written. Called with viommu->sem held for reading.
  *
  * All but @owns, @info and @set_tag are called with viommu->sem held for writing,
- * except where stated. All but @set_tag may sleep.
+ * except where stated. All but @set_tag may sleep. @stop, @run and @respond are
+ * required where @info says that there are recoverable faults, @set_tag where they
+ * are stalls.
  *
  * Recoverable faults, and who answers them: when @reset_prepare or @unbind has
  * returned, none that was reported before is in the hardware any more: the backend
@@ -213,6 +248,8 @@ struct iommu_nested_backend {
 	int (*set_page_requests)(struct iommu_nested_binding *binding,
 				 u32 credits);
 	void (*set_tag)(struct vfio_nested_fault *fault, u16 tag);
+	int (*restore_request)(struct iommu_nested_binding *binding,
+			       struct vfio_nested_fault *fault);
 	int (*respond)(struct iommu_nested_viommu *viommu,
 		       const struct iommu_nested_answer *answers, u32 num);
 	void (*reset_prepare)(struct iommu_nested_binding *binding);
@@ -226,6 +263,8 @@ struct iommu_nested_backend {
  * @deliver: take one record; false if there is no room for it. Called with the
  *	backend's event lock held, may not sleep, may be called from several
  *	threads at once.
+ * @held: so many recoverable records are held back because @deliver had no room for
+ *	them. Called with the table's lock held, may not sleep.
  * @wake: records have been delivered, tell the reader. Called once after one or
  *	more successful @deliver, in the same context.
  * @release: the virtual IOMMU is gone and calls nothing of this any more. May be
@@ -234,6 +273,7 @@ struct iommu_nested_backend {
  */
 struct iommu_nested_user {
 	bool (*deliver)(void *data, const struct vfio_nested_fault *fault);
+	void (*held)(void *data, u32 num);
 	void (*wake)(void *data);
 	void (*release)(void *data);
 };
@@ -241,7 +281,8 @@ struct iommu_nested_user {
 /**
  * struct iommu_nested_counters - statistics of a virtual IOMMU
  *
- * One counter for each member of struct vfio_nested_stats of the same name.
+ * One counter for each member of struct vfio_nested_stats of the same name. Those of
+ * recoverable faults are in the table, since they have to add up at any time.
  */
 struct iommu_nested_counters {
 	/* private: no order among counters is promised to readers */
@@ -252,15 +293,6 @@ struct iommu_nested_counters {
 	atomic64_t events_delivered;
 	atomic64_t events_lost;
 	atomic64_t events_throttled;
-	atomic64_t faults;
-	atomic64_t faults_answered;
-	atomic64_t faults_expired;
-	atomic64_t faults_aborted;
-	atomic64_t faults_refused;
-	atomic64_t faults_delivered;
-	atomic64_t faults_moved;
-	atomic64_t page_requests;
-	atomic64_t responses_refused;
 };
 
 /**
@@ -277,6 +309,7 @@ struct iommu_nested_counters {
  * @user: operations of the user interface, constant
  * @user_data: its argument, constant
  * @counters: statistics
+ * @table: the recoverable faults that are pending; the core's, constant
  */
 struct iommu_nested_viommu {
 	struct kref kref;
@@ -290,6 +323,7 @@ struct iommu_nested_viommu {
 	const struct iommu_nested_user *user;
 	void *user_data;
 	struct iommu_nested_counters counters;
+	struct iommu_nested_table *table;
 };
 
 /**
@@ -298,6 +332,10 @@ struct iommu_nested_viommu {
  * @dev: the device; the owner of the binding keeps it alive
  * @virtual_id: the device's id in the guest
  * @policy: what the administrator lets it do, constant
+ * @context: the one that was set last; under viommu->sem
+ * @page_requests: credits that were set last, 0: none; under viommu->sem
+ * @saved: it is stopped, and its state has been saved; under viommu->sem
+ * @pending: its recoverable faults; the core's, constant
  * @backend_data: the backend's own
  */
 struct iommu_nested_binding {
@@ -305,6 +343,10 @@ struct iommu_nested_binding {
 	struct device *dev;
 	u64 virtual_id;
 	struct iommu_nested_policy policy;
+	struct iommu_nested_context context;
+	u32 page_requests;
+	bool saved;
+	struct iommu_nested_pending *pending;
 	void *backend_data;
 };
 
@@ -332,6 +374,7 @@ iommu_nested_find(struct iommu_nested_viommu *viommu, u64 virtual_id);
 struct iommu_nested_viommu *
 iommu_nested_viommu_create(const struct iommu_nested_user *user,
 			   void *user_data);
+void iommu_nested_viommu_close(struct iommu_nested_viommu *viommu);
 void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu);
 int iommu_nested_device_info(struct device *dev,
 			     const struct iommu_nested_policy *policy,
@@ -342,6 +385,7 @@ struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 		  u64 virtual_id, const struct iommu_nested_policy *policy);
 void iommu_nested_unbind(struct iommu_nested_binding *binding);
+int iommu_nested_context_len(u32 type);
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,
 			     const struct iommu_nested_context *context);
@@ -350,6 +394,18 @@ void iommu_nested_reset_done(struct iommu_nested_binding *binding);
 int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 			    u32 entry_len, const void __user *entries,
 			    u32 num, u32 *consumed);
+int iommu_nested_set_page_requests(struct iommu_nested_binding *binding,
+				   u32 credits);
+u32 iommu_nested_flush(struct iommu_nested_viommu *viommu);
+int iommu_nested_respond(struct iommu_nested_viommu *viommu,
+			 struct vfio_nested_response *responses, u32 num,
+			 bool stop_on_error);
+int iommu_nested_set_run(struct iommu_nested_viommu *viommu, u64 virtual_id,
+			 u32 state);
+int iommu_nested_save(struct iommu_nested_viommu *viommu, u64 virtual_id,
+		      void *data, u32 room, u32 *len);
+int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
+			 void *data, u32 len);
 void iommu_nested_stats(struct iommu_nested_viommu *viommu,
 			struct vfio_nested_stats *stats);
 

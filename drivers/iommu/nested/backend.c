@@ -136,6 +136,3 @@ int iommu_nested_device_info(struct device *dev,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_device_info);
-
-MODULE_DESCRIPTION("Nested IOMMU translation for guests");
-MODULE_LICENSE("GPL");

@@ -14,6 +14,31 @@
 #include "private.h"
 #include "trace.h"
 
+/* A binding and its faults live and die together. */
+struct binding_with_faults {
+	struct iommu_nested_binding binding;
+	struct iommu_nested_pending pending;
+};
+
+static struct iommu_nested_binding *alloc_binding(void)
+{
+	struct binding_with_faults *both;
+
+	both = kzalloc_obj(*both, GFP_KERNEL_ACCOUNT);
+	if (!both)
+		return NULL;
+	both->binding.pending = &both->pending;
+	both->pending.binding = &both->binding;
+	iommu_nested_pending_init(&both->pending);
+	iommu_nested_deadline_init(&both->pending);
+	return &both->binding;
+}
+
+static void free_binding(struct iommu_nested_binding *binding)
+{
+	kfree(container_of(binding, struct binding_with_faults, binding));
+}
+
 /* Everything that can fail once the first binding has tied the backend. */
 static int viommu_add(struct iommu_nested_viommu *viommu,
 		      struct iommu_nested_binding *binding)
@@ -111,7 +136,7 @@ iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 	struct iommu_nested_binding *binding;
 	int ret;
 
-	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
+	binding = alloc_binding();
 	if (!binding)
 		return ERR_PTR(-ENOMEM);
 	kref_get(&viommu->kref);
@@ -123,7 +148,7 @@ iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 	ret = find_and_bind(viommu, binding);
 	trace_iommu_nested_bind(viommu, dev, virtual_id, ret);
 	if (ret) {
-		kfree(binding);
+		free_binding(binding);
 		iommu_nested_viommu_put(viommu);
 		return ERR_PTR(ret);
 	}
@@ -136,7 +161,7 @@ EXPORT_SYMBOL_GPL(iommu_nested_bind);
  * @binding: from iommu_nested_bind(); freed
  *
  * The device is back on what the IOMMU core attached; no report for it is in
- * flight and none will come. May be called between iommu_nested_reset_prepare()
+ * flight and none will come. Its pending faults are over. May be called between iommu_nested_reset_prepare()
  * and iommu_nested_reset_done(), and then the latter must not follow.
  *
  * Context: process; takes viommu->sem and the backend's locks; may end the
@@ -147,7 +172,10 @@ void iommu_nested_unbind(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
+	iommu_nested_faults_close(binding);
 	viommu->backend->unbind(binding);
+	iommu_nested_faults_end(binding);
+	cancel_delayed_work_sync(&binding->pending->deadline);
 	xa_erase(&viommu->bindings, binding->virtual_id);
 	WRITE_ONCE(viommu->nr_bindings, viommu->nr_bindings - 1);
 	if (!viommu->nr_bindings)
@@ -155,7 +183,7 @@ void iommu_nested_unbind(struct iommu_nested_binding *binding)
 	up_write(&viommu->sem);
 
 	trace_iommu_nested_unbind(viommu, binding->dev, binding->virtual_id);
-	kfree(binding);
+	free_binding(binding);
 	iommu_nested_viommu_put(viommu);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_unbind);
@@ -195,7 +223,9 @@ void iommu_nested_reset_prepare(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
+	iommu_nested_faults_close(binding);
 	viommu->backend->reset_prepare(binding);
+	iommu_nested_faults_end(binding);
 	up_write(&viommu->sem);
 	trace_iommu_nested_reset_prepare(viommu, binding->dev,
 					 binding->virtual_id);
@@ -215,6 +245,7 @@ void iommu_nested_reset_done(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
+	iommu_nested_faults_open(binding);
 	viommu->backend->reset_done(binding);
 	up_write(&viommu->sem);
 	trace_iommu_nested_reset_done(viommu, binding->dev,

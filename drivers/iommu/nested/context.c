@@ -5,8 +5,50 @@
  * Invariant: the core looks at no bit of a context; what it got from the user
  * is what the backend checks, and the user cannot change it any more.
  */
+#include <linux/nospec.h>
+
 #include "private.h"
 #include "trace.h"
+
+/* Bytes of data that each type of context has; those that are not here have no form. */
+static const u8 context_len[] = {
+	[VFIO_NESTED_CONTEXT_CLEAR] = 0,
+	[VFIO_NESTED_CONTEXT_BYPASS] = 0,
+	[VFIO_NESTED_CONTEXT_ABORT] = 0,
+	[VFIO_NESTED_CONTEXT_SMMUV3] = sizeof(struct vfio_nested_context_smmuv3),
+};
+
+/**
+ * iommu_nested_context_len - how much data a context has
+ * @type: enum vfio_nested_context_type, or anything
+ *
+ * Context: any.
+ * Return: bytes; -EOPNOTSUPP: there is no such type.
+ */
+int iommu_nested_context_len(u32 type)
+{
+	if (type >= ARRAY_SIZE(context_len))
+		return -EOPNOTSUPP;
+	return context_len[array_index_nospec(type, ARRAY_SIZE(context_len))];
+}
+EXPORT_SYMBOL_GPL(iommu_nested_context_len);
+
+/* The caller holds viommu->sem for writing. */
+int iommu_nested_binding_set_context(struct iommu_nested_binding *binding,
+				     const struct iommu_nested_context *context)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+	int ret;
+
+	lockdep_assert_held_write(&viommu->sem);
+
+	ret = viommu->backend->set_context(binding, context);
+	if (ret)
+		return ret;
+	binding->context = *context;
+	atomic64_inc(&viommu->counters.contexts);
+	return 0;
+}
 
 static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
 		       const struct iommu_nested_context *context)
@@ -16,7 +58,7 @@ static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
 	binding = iommu_nested_find(viommu, virtual_id);
 	if (!binding)
 		return -ENOENT;
-	return viommu->backend->set_context(binding, context);
+	return iommu_nested_binding_set_context(binding, context);
 }
 
 /**
@@ -43,8 +85,6 @@ int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 		ret = set_context(viommu, virtual_id, context);
 		up_write(&viommu->sem);
 	}
-	if (!ret)
-		atomic64_inc(&viommu->counters.contexts);
 	trace_iommu_nested_set_context(viommu, virtual_id, context->type, ret);
 	return ret;
 }

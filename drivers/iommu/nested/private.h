@@ -7,6 +7,10 @@
 
 #include <linux/iommu-nested.h>
 
+#include "table.h"
+
+extern struct workqueue_struct *iommu_nested_workqueue;
+
 const struct iommu_nested_backend *
 iommu_nested_backend_get(struct device *dev);
 void iommu_nested_backend_put(const struct iommu_nested_backend *backend);
@@ -15,5 +19,26 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_backend *backend,
 			    const struct iommu_nested_binding *binding);
 void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
+
+int iommu_nested_binding_set_context(struct iommu_nested_binding *binding,
+				     const struct iommu_nested_context *context);
+int iommu_nested_binding_set_page_requests(struct iommu_nested_binding *binding,
+					   u32 credits);
+
+struct iommu_nested_table *
+iommu_nested_faults_create(struct iommu_nested_viommu *viommu);
+void iommu_nested_faults_destroy(struct iommu_nested_table *table);
+u64 iommu_nested_expiry(const struct iommu_nested_binding *binding, u64 now);
+u32 iommu_nested_faults_flush(struct iommu_nested_table *table);
+void iommu_nested_faults_open(struct iommu_nested_binding *binding);
+void iommu_nested_faults_close(struct iommu_nested_binding *binding);
+void iommu_nested_faults_end(struct iommu_nested_binding *binding);
+void iommu_nested_end_slot(struct iommu_nested_table *table,
+			   struct iommu_nested_slot *slot,
+			   enum iommu_nested_end end, u32 code,
+			   struct iommu_nested_answer *answer);
+
+void iommu_nested_deadline_init(struct iommu_nested_pending *pending);
+void iommu_nested_deadline_arm(struct iommu_nested_pending *pending);
 
 #endif /* _IOMMU_NESTED_PRIVATE_H */

@@ -13,6 +13,36 @@
 #include <linux/iommu-nested.h>
 #include <linux/tracepoint.h>
 
+#include "table.h"
+
+#define show_nested_flags(flags)					\
+	__print_flags(flags, "|",					\
+		      { VFIO_NESTED_FAULT_PASID, "pasid" },		\
+		      { VFIO_NESTED_FAULT_ADDRESS, "address" },		\
+		      { VFIO_NESTED_FAULT_IPA, "ipa" },			\
+		      { VFIO_NESTED_FAULT_READ, "read" },		\
+		      { VFIO_NESTED_FAULT_WRITE, "write" },		\
+		      { VFIO_NESTED_FAULT_EXEC, "exec" },		\
+		      { VFIO_NESTED_FAULT_PRIV, "priv" },		\
+		      { VFIO_NESTED_FAULT_STAGE2, "stage2" },		\
+		      { VFIO_NESTED_FAULT_LAST, "last" },		\
+		      { VFIO_NESTED_FAULT_THROTTLED, "throttled" },	\
+		      { VFIO_NESTED_FAULT_GAP, "gap" },			\
+		      { VFIO_NESTED_FAULT_RESTORED, "restored" })
+
+#define show_nested_kind(kind)						\
+	__print_symbolic(kind,						\
+			 { VFIO_NESTED_FAULT_STALL, "stall" },		\
+			 { VFIO_NESTED_FAULT_PAGE_REQUEST, "page-request" })
+
+/* Zero where the VMM has said nothing. */
+#define show_nested_code(code)						\
+	__print_symbolic(code,						\
+			 { 0, "none" },					\
+			 { VFIO_NESTED_RESPONSE_RETRY, "retry" },	\
+			 { VFIO_NESTED_RESPONSE_ABORT, "abort" },	\
+			 { VFIO_NESTED_RESPONSE_TERMINATE, "terminate" })
+
 /* Tools that decode traces learn the values from these. */
 TRACE_DEFINE_ENUM(VFIO_NESTED_CONTEXT_CLEAR);
 TRACE_DEFINE_ENUM(VFIO_NESTED_CONTEXT_BYPASS);
@@ -23,6 +53,17 @@ TRACE_DEFINE_ENUM(VFIO_NESTED_CONTEXT_TABLE);
 TRACE_DEFINE_ENUM(VFIO_NESTED_COMMAND_SMMUV3);
 TRACE_DEFINE_ENUM(VFIO_NESTED_COMMAND_VTD);
 TRACE_DEFINE_ENUM(VFIO_NESTED_COMMAND_GENERIC);
+TRACE_DEFINE_ENUM(VFIO_NESTED_FAULT_STALL);
+TRACE_DEFINE_ENUM(VFIO_NESTED_FAULT_PAGE_REQUEST);
+TRACE_DEFINE_ENUM(VFIO_NESTED_RESPONSE_RETRY);
+TRACE_DEFINE_ENUM(VFIO_NESTED_RESPONSE_ABORT);
+TRACE_DEFINE_ENUM(VFIO_NESTED_RESPONSE_TERMINATE);
+TRACE_DEFINE_ENUM(VFIO_NESTED_RUN);
+TRACE_DEFINE_ENUM(VFIO_NESTED_STOP);
+TRACE_DEFINE_ENUM(IOMMU_NESTED_ANSWERED);
+TRACE_DEFINE_ENUM(IOMMU_NESTED_EXPIRED);
+TRACE_DEFINE_ENUM(IOMMU_NESTED_ABORTED);
+TRACE_DEFINE_ENUM(IOMMU_NESTED_MOVED);
 TRACE_DEFINE_ENUM(VFIO_NESTED_REASON_UNKNOWN);
 TRACE_DEFINE_ENUM(VFIO_NESTED_REASON_STREAM);
 TRACE_DEFINE_ENUM(VFIO_NESTED_REASON_CONTEXT);
@@ -181,19 +222,111 @@ TRACE_EVENT(iommu_nested_event,
 				       { VFIO_NESTED_REASON_PERMISSION, "permission" },
 				       { VFIO_NESTED_REASON_TRANSACTION, "transaction" },
 				       { VFIO_NESTED_REASON_CONFLICT, "conflict" }),
-		      __print_flags(__entry->flags, "|",
-				    { VFIO_NESTED_FAULT_PASID, "pasid" },
-				    { VFIO_NESTED_FAULT_ADDRESS, "address" },
-				    { VFIO_NESTED_FAULT_IPA, "ipa" },
-				    { VFIO_NESTED_FAULT_READ, "read" },
-				    { VFIO_NESTED_FAULT_WRITE, "write" },
-				    { VFIO_NESTED_FAULT_EXEC, "exec" },
-				    { VFIO_NESTED_FAULT_PRIV, "priv" },
-				    { VFIO_NESTED_FAULT_STAGE2, "stage2" },
-				    { VFIO_NESTED_FAULT_LAST, "last" },
-				    { VFIO_NESTED_FAULT_THROTTLED, "throttled" }),
+		      show_nested_flags(__entry->flags),
 		      __entry->pasid, __entry->address, __entry->ipa,
 		      __entry->delivered ? "delivered" : "lost"));
+
+TRACE_EVENT(iommu_nested_fault,
+	    TP_PROTO(const struct iommu_nested_viommu *viommu,
+		     const struct vfio_nested_fault *fault, bool taken),
+	    TP_ARGS(viommu, fault, taken),
+
+	    TP_STRUCT__entry(__field(u32, viommu)
+			     __field(u64, virtual_id)
+			     __field(u64, cookie)
+			     __field(u64, address)
+			     __field(u32, kind)
+			     __field(u32, flags)
+			     __field(u32, pasid)
+			     __field(u32, group)
+			     __field(bool, taken)),
+
+	    TP_fast_assign(__entry->viommu = viommu->id;
+			   __entry->virtual_id = fault->virtual_id;
+			   __entry->cookie = fault->cookie;
+			   __entry->address = fault->address;
+			   __entry->kind = fault->kind;
+			   __entry->flags = fault->flags;
+			   __entry->pasid = fault->pasid;
+			   __entry->group = fault->group;
+			   __entry->taken = taken;),
+
+	    TP_printk("viommu=%u virtual_id=%#llx kind=%s cookie=%#llx flags=%s pasid=%u address=%#llx group=%u %s",
+		      __entry->viommu, __entry->virtual_id,
+		      show_nested_kind(__entry->kind), __entry->cookie,
+		      show_nested_flags(__entry->flags), __entry->pasid,
+		      __entry->address, __entry->group,
+		      __entry->taken ? "taken" : "refused"));
+
+TRACE_EVENT(iommu_nested_fault_end,
+	    TP_PROTO(const struct iommu_nested_viommu *viommu,
+		     const struct vfio_nested_fault *fault, u32 end, u32 code),
+	    TP_ARGS(viommu, fault, end, code),
+
+	    TP_STRUCT__entry(__field(u32, viommu)
+			     __field(u64, virtual_id)
+			     __field(u64, cookie)
+			     __field(u32, kind)
+			     __field(u32, end)
+			     __field(u32, code)),
+
+	    TP_fast_assign(__entry->viommu = viommu->id;
+			   __entry->virtual_id = fault->virtual_id;
+			   __entry->cookie = fault->cookie;
+			   __entry->kind = fault->kind;
+			   __entry->end = end;
+			   __entry->code = code;),
+
+	    TP_printk("viommu=%u virtual_id=%#llx kind=%s cookie=%#llx %s code=%s",
+		      __entry->viommu, __entry->virtual_id,
+		      show_nested_kind(__entry->kind), __entry->cookie,
+		      __print_symbolic(__entry->end,
+				       { IOMMU_NESTED_ANSWERED, "answered" },
+				       { IOMMU_NESTED_EXPIRED, "expired" },
+				       { IOMMU_NESTED_ABORTED, "aborted" },
+				       { IOMMU_NESTED_MOVED, "moved" }),
+		      show_nested_code(__entry->code)));
+
+TRACE_EVENT(iommu_nested_bad_answer,
+	    TP_PROTO(const struct iommu_nested_viommu *viommu, u64 cookie,
+		     u32 code, int err),
+	    TP_ARGS(viommu, cookie, code, err),
+
+	    TP_STRUCT__entry(__field(u32, viommu)
+			     __field(u64, cookie)
+			     __field(u32, code)
+			     __field(int, err)),
+
+	    TP_fast_assign(__entry->viommu = viommu->id;
+			   __entry->cookie = cookie;
+			   __entry->code = code;
+			   __entry->err = err;),
+
+	    TP_printk("viommu=%u cookie=%#llx code=%s err=%d", __entry->viommu,
+		      __entry->cookie, show_nested_code(__entry->code),
+		      __entry->err));
+
+TRACE_EVENT(iommu_nested_set_run,
+	    TP_PROTO(const struct iommu_nested_viommu *viommu, u64 virtual_id,
+		     u32 state, int ret),
+	    TP_ARGS(viommu, virtual_id, state, ret),
+
+	    TP_STRUCT__entry(__field(u32, viommu)
+			     __field(u64, virtual_id)
+			     __field(u32, state)
+			     __field(int, ret)),
+
+	    TP_fast_assign(__entry->viommu = viommu->id;
+			   __entry->virtual_id = virtual_id;
+			   __entry->state = state;
+			   __entry->ret = ret;),
+
+	    TP_printk("viommu=%u virtual_id=%#llx state=%s ret=%d",
+		      __entry->viommu, __entry->virtual_id,
+		      __print_symbolic(__entry->state,
+				       { VFIO_NESTED_RUN, "run" },
+				       { VFIO_NESTED_STOP, "stop" }),
+		      __entry->ret));
 
 #endif /* _TRACE_IOMMU_NESTED_H */
 

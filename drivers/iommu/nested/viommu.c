@@ -35,6 +35,11 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return ERR_PTR(-ENOMEM);
+	viommu->table = iommu_nested_faults_create(viommu);
+	if (!viommu->table) {
+		kfree(viommu);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	kref_init(&viommu->kref);
 	init_rwsem(&viommu->sem);
@@ -52,6 +57,7 @@ static void viommu_release(struct kref *kref)
 		container_of(kref, struct iommu_nested_viommu, kref);
 
 	WARN_ON(viommu->nr_bindings || viommu->backend);
+	iommu_nested_faults_destroy(viommu->table);
 	viommu->user->release(viommu->user_data);
 	xa_destroy(&viommu->bindings);
 	kfree(viommu);
@@ -94,6 +100,31 @@ int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_viommu_info);
 
+static bool can_have_faults(const struct iommu_nested_backend *backend,
+			    const struct iommu_nested_info *info)
+{
+	return backend->respond && backend->stop && backend->run &&
+	       (backend->set_tag || !(info->caps & VFIO_NESTED_CAP_STALL));
+}
+
+static int tie(struct iommu_nested_viommu *viommu,
+	       const struct iommu_nested_backend *backend,
+	       const struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_info *info = &viommu->info;
+	int ret;
+
+	ret = backend->info(binding->dev, &binding->policy, info);
+	if (ret)
+		return ret;
+	if (WARN_ON_ONCE(info->max_pending && !can_have_faults(backend, info)))
+		return -ENODEV;
+	ret = iommu_nested_table_size(viommu->table, info->max_pending);
+	if (ret)
+		return ret;
+	return backend->viommu_init(viommu, binding->dev);
+}
+
 /*
  * Tie @viommu to the physical IOMMU and the stage 2 of its first @binding's device. The
  * caller holds viommu->sem for writing and a reference to the backend's module.
@@ -106,9 +137,7 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 
 	lockdep_assert_held_write(&viommu->sem);
 
-	ret = backend->info(binding->dev, &binding->policy, &viommu->info);
-	if (!ret)
-		ret = backend->viommu_init(viommu, binding->dev);
+	ret = tie(viommu, backend, binding);
 	if (ret) {
 		memset(&viommu->info, 0, sizeof(viommu->info));
 		viommu->backend_data = NULL;

@@ -47,6 +47,10 @@ static bool nested_deliver(void *data, const struct vfio_nested_fault *fault)
 	return ring && vfio_nested_ring_push(ring, fault);
 }
 
+static void nested_held(void *data, u32 num)
+{
+}
+
 static void nested_wake(void *data)
 {
 	struct vfio_nested *nested = data;
@@ -67,6 +71,7 @@ static void nested_release(void *data)
 
 static const struct iommu_nested_user nested_user = {
 	.deliver = nested_deliver,
+	.held = nested_held,
 	.wake = nested_wake,
 	.release = nested_release,
 };
@@ -84,23 +89,16 @@ static int nested_ioctl_info(void *object, struct vfio_nested_call *call)
 	return vfio_nested_respond_info(call, &info, type);
 }
 
-/* Bytes of data that each type of context has. */
-static const u8 context_len[] = {
-	[VFIO_NESTED_CONTEXT_CLEAR] = 0,
-	[VFIO_NESTED_CONTEXT_BYPASS] = 0,
-	[VFIO_NESTED_CONTEXT_ABORT] = 0,
-	[VFIO_NESTED_CONTEXT_SMMUV3] = sizeof(struct vfio_nested_context_smmuv3),
-};
-
 /* The general format's rules for sizes, applied to the data of a context. */
 static int copy_context(struct iommu_nested_context *context,
 			const struct vfio_nested_set_context *cmd)
 {
-	if (cmd->type >= ARRAY_SIZE(context_len))
-		return -EOPNOTSUPP;
+	int len = iommu_nested_context_len(cmd->type);
 
+	if (len < 0)
+		return len;
 	context->type = cmd->type;
-	context->len = context_len[cmd->type];
+	context->len = len;
 	if (!context->len)
 		return cmd->data_len ? -EINVAL : 0;
 	if (cmd->data_len < context->len)
@@ -239,6 +237,7 @@ static int nested_fops_release(struct inode *inode, struct file *file)
 {
 	struct vfio_nested *nested = file->private_data;
 
+	iommu_nested_viommu_close(nested->viommu);
 	iommu_nested_viommu_put(nested->viommu);
 	return 0;
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module of the core, and the queue for its work.
+ *
+ * Invariant: whatever queues work cancels it before it is gone, and holds a reference
+ * to this module, so that the queue is empty when the module goes.
+ */
+#include "private.h"
+
+/* Not bound to a CPU: to answer for a guest may take as long as the hardware does. */
+struct workqueue_struct *iommu_nested_workqueue;
+
+static int __init iommu_nested_init(void)
+{
+	iommu_nested_workqueue = alloc_workqueue("iommu-nested", WQ_UNBOUND, 0);
+	return iommu_nested_workqueue ? 0 : -ENOMEM;
+}
+
+static void __exit iommu_nested_exit(void)
+{
+	destroy_workqueue(iommu_nested_workqueue);
+}
+
+module_init(iommu_nested_init);
+module_exit(iommu_nested_exit);
+
+MODULE_DESCRIPTION("Nested IOMMU translation for guests");
+MODULE_LICENSE("GPL");
