@@ -358,6 +358,10 @@ void iommu_nested_report(struct iommu_nested_binding *binding,
 void iommu_nested_throttled(struct iommu_nested_binding *binding);
 bool iommu_nested_report_fault(struct iommu_nested_binding *binding,
 			       struct vfio_nested_fault *fault, u64 key);
+void iommu_nested_refused(struct iommu_nested_binding *binding,
+			  const struct vfio_nested_fault *fault);
+bool iommu_nested_next_pending(struct iommu_nested_binding *binding, u32 kind,
+			       u32 *pos, u64 *key);
 void iommu_nested_requests_lost(struct iommu_nested_binding *binding);
 int iommu_nested_claim_stall(struct iommu_nested_binding *binding, u16 tag,
 			     u32 code, struct iommu_nested_answer *answer);

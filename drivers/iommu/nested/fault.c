@@ -170,7 +170,7 @@ bool iommu_nested_report_fault(struct iommu_nested_binding *binding,
 
 	spin_lock_irqsave(&table->lock, flags);
 	taken = add_fault(table, binding, fault, key);
-	trace_iommu_nested_fault(viommu, fault, taken);
+	trace_iommu_nested_fault(binding, fault, taken);
 	if (taken)
 		num = flush_and_tell(table);
 	spin_unlock_irqrestore(&table->lock, flags);
@@ -180,6 +180,66 @@ bool iommu_nested_report_fault(struct iommu_nested_binding *binding,
 	return taken;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_report_fault);
+
+/**
+ * iommu_nested_refused - the backend has refused a stall by itself
+ * @binding: of the device that raised it
+ * @fault: the record
+ *
+ * For faults that the backend does not want to have pending, because what the IOMMU
+ * offers to all is running short.
+ *
+ * Context: as iommu_nested_report_fault().
+ */
+void iommu_nested_refused(struct iommu_nested_binding *binding,
+			  const struct vfio_nested_fault *fault)
+{
+	struct iommu_nested_table *table = binding->viommu->table;
+	unsigned long flags;
+
+	spin_lock_irqsave(&table->lock, flags);
+	table->faults++;
+	table->refused++;
+	spin_unlock_irqrestore(&table->lock, flags);
+	trace_iommu_nested_fault(binding, fault, false);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_refused);
+
+/**
+ * iommu_nested_next_pending - walk the pending faults of a device
+ * @binding: the device's
+ * @kind: enum vfio_nested_fault_kind: STALL or PAGE_REQUEST
+ * @pos: zero for the first call, and else as the call before has left it
+ * @key: set to the key of a fault that has to be answered
+ *
+ * For the backend's @unbind and @reset_prepare, which have to end them in the hardware.
+ * They come in no particular order.
+ *
+ * Context: process; viommu->sem is held for writing.
+ * Return: false: there are no more.
+ */
+bool iommu_nested_next_pending(struct iommu_nested_binding *binding, u32 kind,
+			       u32 *pos, u64 *key)
+{
+	struct iommu_nested_table *table = binding->viommu->table;
+	const struct iommu_nested_slot *slot;
+	bool found = false;
+
+	lockdep_assert_held_write(&binding->viommu->sem);
+
+	spin_lock_irq(&table->lock);
+	while (!found && *pos < table->num_slots) {
+		slot = &table->slots[(*pos)++];
+		found = slot->owner == binding->pending &&
+			slot->record.kind == kind &&
+			iommu_nested_slot_answerable(slot);
+		if (found)
+			*key = slot->key;
+	}
+	spin_unlock_irq(&table->lock);
+	return found;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_next_pending);
 
 /**
  * iommu_nested_requests_lost - page requests of a device were lost

@@ -227,9 +227,9 @@ TRACE_EVENT(iommu_nested_event,
 		      __entry->delivered ? "delivered" : "lost"));
 
 TRACE_EVENT(iommu_nested_fault,
-	    TP_PROTO(const struct iommu_nested_viommu *viommu,
+	    TP_PROTO(const struct iommu_nested_binding *binding,
 		     const struct vfio_nested_fault *fault, bool taken),
-	    TP_ARGS(viommu, fault, taken),
+	    TP_ARGS(binding, fault, taken),
 
 	    TP_STRUCT__entry(__field(u32, viommu)
 			     __field(u64, virtual_id)
@@ -241,8 +241,8 @@ TRACE_EVENT(iommu_nested_fault,
 			     __field(u32, group)
 			     __field(bool, taken)),
 
-	    TP_fast_assign(__entry->viommu = viommu->id;
-			   __entry->virtual_id = fault->virtual_id;
+	    TP_fast_assign(__entry->viommu = binding->viommu->id;
+			   __entry->virtual_id = binding->virtual_id;
 			   __entry->cookie = fault->cookie;
 			   __entry->address = fault->address;
 			   __entry->kind = fault->kind;
