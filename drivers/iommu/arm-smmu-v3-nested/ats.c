@@ -6,6 +6,7 @@
  * Invariants:
  *  - a master that may hold translations of a domain is on the domain's list, from
  *    before its entry answers the first request until after its ATC is off;
+ *  - page requests are off whenever ATS is (pri.c);
  *  - a device that does not answer an invalidation loses ATS, and everybody else
  *    goes on: its entry stops answering, and with EATS clear also refuses accesses
  *    that the device says are translated already.
@@ -76,6 +77,8 @@ void smmu_ats_disable(struct smmu_master *master)
 	unsigned long flags;
 
 	lockdep_assert_held(&master->lock);
+	/* Without ATS nothing could be done with the pages. */
+	smmu_pri_disable(master);
 	if (!master->ats_enabled)
 		return;
 	pdev = to_pci_dev(master->dev);

@@ -9,7 +9,9 @@
  *    the master's lock;
  *  - an overlay is in force only while the master is attached to the stage 2 that
  *    the virtual IOMMU is on: any other attachment puts it out of force by itself,
- *    without its co-operation.
+ *    without its co-operation;
+ *  - a master that is being reset, or on its way out of a virtual IOMMU, has no DMA,
+ *    whatever it is attached to.
  */
 #include <linux/rculist.h>
 
@@ -30,7 +32,7 @@ static void make_overlay_ste(const struct smmu_master *master,
 	bool stalld;
 
 	s2.vmid = vdev->viommu->vmid;
-	if (vdev->in_reset || vdev->throttled) {
+	if (vdev->stopped || vdev->throttled) {
 		smmu_ste_make_abort(ste);
 		return;
 	}
@@ -46,8 +48,9 @@ static void make_overlay_ste(const struct smmu_master *master,
 		smmu_ste_make_s2(ste, &s2);
 		break;
 	case SMMU_VSTE_S1:
-		/* A device that stalls for a guest needs leave, which nobody has. */
-		stalld = smmu_stall_model(master->smmu) == IDR0_STALL_MODEL_BOTH;
+		/* Only who has leave to stall may: a guest can ask for it by itself. */
+		stalld = smmu_stall_model(master->smmu) == IDR0_STALL_MODEL_BOTH &&
+			 !vdev->may_stall;
 		smmu_ste_make_nested(ste, &s2, vdev->vste, stalld);
 		break;
 	}
@@ -59,6 +62,10 @@ static void smmu_master_make_ste(const struct smmu_master *master,
 	bool attr_types = master->smmu->features & SMMU_FEAT_ATTR_TYPES;
 	struct smmu_s2_cfg s2;
 
+	if (master->vdev && master->vdev->in_reset) {
+		smmu_ste_make_abort(ste);
+		return;
+	}
 	switch (master->attachment) {
 	case SMMU_ATTACHED_BLOCKED:
 		smmu_ste_make_abort(ste);
@@ -71,6 +78,7 @@ static void smmu_master_make_ste(const struct smmu_master *master,
 	}
 	s2 = master->domain->s2;
 	s2.eats = master->ats_enabled && !master->ats_dead;
+	s2.ppar = s2.eats && master->pri_pasid;
 	if (overlay_in_force(master))
 		make_overlay_ste(master, &s2, ste);
 	else
@@ -112,22 +120,41 @@ void smmu_master_clear_eats(struct smmu_master *master)
 	write_entries(master);
 }
 
-/* ATS is for stage 2 alone, and for a guest that asks for it. */
+static bool guest_has_ats(const struct smmu_vdev *vdev)
+{
+	return vdev->kind == SMMU_VSTE_S1 &&
+	       FIELD_GET(STE1_EATS, le64_to_cpu(vdev->vste[1]));
+}
+
+/*
+ * ATS is for stage 2 alone, and for a guest that asks for it. A device that is being
+ * reset answers no invalidation.
+ */
 static bool master_wants_ats(const struct smmu_master *master)
 {
 	const struct smmu_vdev *vdev = master->vdev;
 
 	if (master->attachment != SMMU_ATTACHED_PAGING ||
-	    !smmu_ats_supported(master))
+	    !smmu_ats_supported(master) || (vdev && vdev->in_reset))
 		return false;
 	if (!overlay_in_force(master) || vdev->kind == SMMU_VSTE_BYPASS)
 		return true;
-	return vdev->kind == SMMU_VSTE_S1 &&
-	       FIELD_GET(STE1_EATS, le64_to_cpu(vdev->vste[1]));
+	return guest_has_ats(vdev);
+}
+
+/* The credits of the guest, if it is one that could answer. */
+static u32 master_wants_pri(const struct smmu_master *master)
+{
+	const struct smmu_vdev *vdev = master->vdev;
+
+	if (!overlay_in_force(master) || vdev->throttled ||
+	    !guest_has_ats(vdev))
+		return 0;
+	return vdev->credits;
 }
 
 /**
- * smmu_master_update - bring entries and ATS in line with the state
+ * smmu_master_update - bring entries, ATS and page requests in line with the state
  * @master: its lock is held
  *
  * May sleep. On return the hardware follows the state.
@@ -135,12 +162,20 @@ static bool master_wants_ats(const struct smmu_master *master)
 void smmu_master_update(struct smmu_master *master)
 {
 	bool ats = master_wants_ats(master);
+	u32 credits = ats ? master_wants_pri(master) : 0;
 
+	/* A flood is not to be waited out. */
+	if (master->vdev && master->vdev->throttled)
+		master->pri_kept = false;
+	if (!credits)
+		smmu_pri_disable(master);
 	if (!ats)
 		smmu_ats_disable(master);
 	smmu_master_install(master);
 	if (ats)
 		smmu_ats_enable(master);
+	if (credits && master->ats_enabled)
+		smmu_pri_enable(master, credits);
 }
 
 /**

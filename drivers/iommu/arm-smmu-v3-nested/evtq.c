@@ -9,7 +9,8 @@
  *    again as soon as the consumer index has passed it;
  *  - one call takes at most as many records as the queue holds, so that a device
  *    which never stops cannot keep anybody else from the lock;
- *  - an overflow is counted and acknowledged, whoever finds it.
+ *  - an overflow is counted and acknowledged, whoever finds it. Page requests wait
+ *    for that (section 8.1): what came before it has been dealt with by then.
  */
 #include <linux/io.h>
 
@@ -24,43 +25,31 @@ static u32 evtq_index_mask(const struct smmu_evtq *evtq)
 }
 
 /* The overflow flag of CONS says that we have seen that of PROD (7.4). */
-static void evtq_write_cons(struct smmu_evtq *evtq, u32 prod)
+static void evtq_write_cons(struct smmu_evtq *evtq)
 {
 	/* Slots have been read before they are given back. */
 	dma_mb();
-	writel_relaxed((prod & Q_OVFLG) | evtq->cons, evtq->q.cons);
+	writel_relaxed(evtq->ovackflg | evtq->cons, evtq->q.cons);
 }
 
-static void evtq_note_overflow(struct smmu_device *smmu, struct smmu_evtq *evtq,
-			       u32 prod)
+static bool evtq_has_overflowed(struct smmu_device *smmu,
+				struct smmu_evtq *evtq, u32 prod)
 {
-	if (likely(!((prod ^ readl_relaxed(evtq->q.cons)) & Q_OVFLG)))
-		return;
+	if (likely(!((prod ^ evtq->ovackflg) & Q_OVFLG)))
+		return false;
 	evtq->overflows++;
 	dev_warn_ratelimited(smmu->dev, "%s queue overflowed, %llu times so far\n",
-			     evtq == &smmu->evtq ? "event" : "page request",
-			     evtq->overflows);
+			     evtq->name, evtq->overflows);
+	return true;
 }
 
-/**
- * smmu_evtq_process - take records out, up to what is there now
- * @smmu: the SMMU
- * @evtq: the queue
- * @handle: called for each record, with the queue's lock held
- *
- * May sleep.
- */
-void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq,
-		       void (*handle)(struct smmu_device *, const u64 *))
+/* Up to @prod; no more than the queue holds, whatever the register said. */
+static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod)
 {
 	u32 slots = 1U << evtq->q.shift;
 	u64 record[EVT_DWORDS];
-	u32 prod, todo, i;
+	u32 todo, i;
 
-	mutex_lock(&evtq->lock);
-	/* readl() orders the records after the index that announces them. */
-	prod = readl(evtq->q.prod);
-	evtq_note_overflow(smmu, evtq, prod);
 	todo = ((prod & evtq_index_mask(evtq)) - evtq->cons) &
 	       evtq_index_mask(evtq);
 	evtq->pass++;
@@ -71,27 +60,75 @@ void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq,
 
 		for (i = 0; i < evtq->q.dwords; i++)
 			record[i] = le64_to_cpu(READ_ONCE(slot[i]));
-		handle(smmu, record);
+		evtq->handle(smmu, record);
 		evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
 		if (!(evtq->cons % SMMU_EVTQ_CHUNK)) {
-			evtq_write_cons(evtq, prod);
+			evtq_write_cons(evtq);
 			cond_resched();
 		}
 	}
-	evtq_write_cons(evtq, prod);
+}
+
+/**
+ * smmu_evtq_process - take records out, up to what is there now
+ * @smmu: the SMMU
+ * @evtq: the queue
+ *
+ * May sleep. Calls the queue's functions with its lock held.
+ */
+void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
+{
+	bool overflowed;
+	u32 prod;
+
+	mutex_lock(&evtq->lock);
+	/* readl() orders the records after the index that announces them. */
+	prod = readl(evtq->q.prod);
+	overflowed = evtq_has_overflowed(smmu, evtq, prod);
+	if (!evtq->lost)
+		evtq->ovackflg = prod & Q_OVFLG;
+	evtq_take(smmu, evtq, prod);
+	if (overflowed && evtq->lost)
+		evtq->lost(smmu);
+	evtq->ovackflg = prod & Q_OVFLG;
+	evtq_write_cons(evtq);
 	mutex_unlock(&evtq->lock);
 }
 
 /**
- * smmu_evtq_drain - take out every event that has happened
+ * smmu_records_drain - take out every event and page request that has happened
  * @smmu: the SMMU
  *
  * May sleep. After a configuration was changed and synchronised, this leaves no
- * event of the old one behind.
+ * record of the old one behind.
  */
-void smmu_evtq_drain(struct smmu_device *smmu)
+void smmu_records_drain(struct smmu_device *smmu)
 {
-	smmu_evtq_process(smmu, &smmu->evtq, smmu_event_handle);
+	smmu_evtq_process(smmu, &smmu->evtq);
+	if (smmu->features & SMMU_FEAT_PRI)
+		smmu_evtq_process(smmu, &smmu->priq);
+}
+
+/**
+ * smmu_records_lock - keep records from being handled
+ * @smmu: the SMMU
+ *
+ * May sleep. For what they are looked up in: see the top of smmuv3.h.
+ */
+void smmu_records_lock(struct smmu_device *smmu)
+{
+	mutex_lock(&smmu->evtq.lock);
+	mutex_lock(&smmu->priq.lock);
+}
+
+/**
+ * smmu_records_unlock - the opposite of smmu_records_lock()
+ * @smmu: the SMMU
+ */
+void smmu_records_unlock(struct smmu_device *smmu)
+{
+	mutex_unlock(&smmu->priq.lock);
+	mutex_unlock(&smmu->evtq.lock);
 }
 
 /**
@@ -101,6 +138,7 @@ void smmu_evtq_drain(struct smmu_device *smmu)
 void smmu_evtq_reset(struct smmu_evtq *evtq)
 {
 	evtq->cons = 0;
+	evtq->ovackflg = 0;
 	writel_relaxed(0, evtq->q.prod);
 	writel_relaxed(0, evtq->q.cons);
 }
@@ -144,8 +182,12 @@ static void event_log(struct smmu_device *smmu, struct smmu_master *master,
 			     evt[2], evt[0], evt[1], evt[3]);
 }
 
-/* An access that nobody will answer must not wait for ever (section 4.6). */
-static void event_terminate_stall(struct smmu_device *smmu, const u64 *evt)
+/**
+ * smmu_abort_stall - an access that nobody will answer must not wait for ever
+ * @smmu: the SMMU
+ * @evt: the record of the access
+ */
+void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt)
 {
 	__le64 cmd[CMD_DWORDS];
 
@@ -167,10 +209,11 @@ void smmu_event_handle(struct smmu_device *smmu, const u64 *evt)
 	struct smmu_master *master = xa_load(&smmu->streams,
 					     FIELD_GET(EVT0_SID, evt[0]));
 
-	if (master && master->vdev)
+	if (master && master->vdev) {
 		smmu_nested_event(master->vdev, evt);
-	else
-		event_log(smmu, master, evt);
+		return;
+	}
+	event_log(smmu, master, evt);
 	if (evt[1] & EVT1_STALL)
-		event_terminate_stall(smmu, evt);
+		smmu_abort_stall(smmu, evt);
 }

@@ -28,7 +28,7 @@ static irqreturn_t smmu_evtq_thread(int irq, void *data)
 {
 	struct smmu_device *smmu = data;
 
-	smmu_evtq_process(smmu, &smmu->evtq, smmu_event_handle);
+	smmu_evtq_process(smmu, &smmu->evtq);
 	return IRQ_HANDLED;
 }
 
@@ -36,7 +36,7 @@ static irqreturn_t smmu_priq_thread(int irq, void *data)
 {
 	struct smmu_device *smmu = data;
 
-	smmu_evtq_process(smmu, &smmu->priq, smmu_priq_handle);
+	smmu_evtq_process(smmu, &smmu->priq);
 	return IRQ_HANDLED;
 }
 

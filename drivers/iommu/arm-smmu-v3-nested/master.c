@@ -13,27 +13,14 @@
 
 #include "smmuv3.h"
 
-/* Looked up while records are handled: see the top of smmuv3.h. */
-static void streams_lock(struct smmu_device *smmu)
-{
-	mutex_lock(&smmu->evtq.lock);
-	mutex_lock(&smmu->priq.lock);
-}
-
-static void streams_unlock(struct smmu_device *smmu)
-{
-	mutex_unlock(&smmu->priq.lock);
-	mutex_unlock(&smmu->evtq.lock);
-}
-
 static void smmu_remove_streams(struct smmu_master *master, u32 num)
 {
 	struct smmu_device *smmu = master->smmu;
 
-	streams_lock(smmu);
+	smmu_records_lock(smmu);
 	while (num--)
 		xa_erase(&smmu->streams, master->sids[num]);
-	streams_unlock(smmu);
+	smmu_records_unlock(smmu);
 }
 
 static int smmu_insert_stream(struct smmu_master *master, u32 sid)
@@ -131,6 +118,8 @@ struct iommu_device *smmu_probe_device(struct device *dev)
 		kfree(master);
 		return ERR_PTR(ret);
 	}
+	smmu_pasid_enable(master);
+	smmu_pri_init(master);
 	dev_iommu_priv_set(dev, master);
 	return &smmu->iommu;
 }
@@ -147,6 +136,7 @@ void smmu_release_device(struct device *dev)
 
 	WARN_ON(master->vdev);
 	smmu_master_attach(master, SMMU_ATTACHED_BLOCKED, NULL);
+	smmu_pasid_disable(master);
 	cancel_work_sync(&master->ats_dead_work);
 	smmu_remove_streams(master, master->num_sids);
 	mutex_destroy(&master->lock);

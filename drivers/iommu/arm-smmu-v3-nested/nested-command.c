@@ -6,7 +6,9 @@
  *  - a command reaches the hardware only after smmu_vcmd_check(), and with the
  *    VMID and the StreamIDs of the virtual IOMMU that it came from;
  *  - the order of a guest's commands, its SYNCs included, is kept in the queue:
- *    what comes after a SYNC may rely on what comes before it.
+ *    what comes after a SYNC may rely on what comes before it;
+ *  - an answer to a fault reaches the hardware only for a fault of this device that is
+ *    pending, and in the hardware's own terms.
  */
 #include <linux/iommu-nested.h>
 
@@ -74,6 +76,55 @@ static int guest_atc_inv(struct guest_commands *g, struct smmu_master *master,
 	return smmu_atc_invalidate(master, cmd);
 }
 
+/* The answer takes the place of the command. */
+static int guest_answer(struct guest_commands *g, struct smmu_vdev *vdev,
+			enum smmu_vcmd_kind kind, __le64 *cmd)
+{
+	struct smmu_vcmd_answer said;
+	struct iommu_nested_answer answer;
+	int ret;
+
+	smmu_vcmd_get_answer(cmd, &said);
+	if (kind == SMMU_VCMD_RESUME)
+		ret = iommu_nested_claim_stall(vdev->binding, said.tag,
+					       said.code, &answer);
+	else
+		ret = iommu_nested_claim_group(vdev->binding, said.ssv,
+					       said.ssid, said.group, said.code,
+					       &answer);
+	if (ret)
+		return ret;
+	smmu_answer_cmd(&answer, cmd);
+	guest_commands_add(g, cmd);
+	return 0;
+}
+
+/*
+ * Everything that the device has stalled, also what nobody has looked at yet. The
+ * hardware's own command would need an entry that refuses all accesses.
+ */
+static int guest_stall_term(struct guest_commands *g, struct smmu_vdev *vdev)
+{
+	struct smmu_device *smmu = vdev->master->smmu;
+	struct iommu_nested_answer answer;
+	struct smmu_batch batch;
+	__le64 cmd[CMD_DWORDS];
+	int ret;
+
+	ret = guest_commands_issue(g, false);
+	if (ret)
+		return ret;
+	smmu_evtq_process(smmu, &smmu->evtq);
+	batch.num = 0;
+	while (iommu_nested_claim_any_stall(vdev->binding,
+					    VFIO_NESTED_RESPONSE_ABORT,
+					    &answer)) {
+		smmu_answer_cmd(&answer, cmd);
+		smmu_batch_add(smmu, &batch, cmd);
+	}
+	return smmu_cmdq_issue(smmu, batch.cmds, batch.num, false);
+}
+
 static int guest_command(struct iommu_nested_viommu *core,
 			 struct guest_commands *g, __le64 *cmd)
 {
@@ -113,6 +164,11 @@ static int guest_command(struct iommu_nested_viommu *core,
 		return guest_cfgi(g, vdev->master, cmd);
 	case SMMU_VCMD_ATC:
 		return guest_atc_inv(g, vdev->master, cmd);
+	case SMMU_VCMD_RESUME:
+	case SMMU_VCMD_PRI_RESP:
+		return guest_answer(g, vdev, vcmd.kind, cmd);
+	case SMMU_VCMD_STALL_TERM:
+		return guest_stall_term(g, vdev);
 	}
 	return -EOPNOTSUPP;
 }

@@ -10,134 +10,50 @@
  *    IOMMU's VMID and by the StreamIDs of a master that is bound to it;
  *  - a virtual IOMMU's VMID tags what its masters use and nothing else; it is free
  *    for others only after all that it tags has been removed;
- *  - an event is reported to the virtual IOMMU that its master was bound to when
- *    it happened: the event queue is drained before a master is bound, and after
- *    the last moment at which it could fault for a guest.
+ *  - a record is reported to the virtual IOMMU that its master was bound to when
+ *    it happened: the queues are drained before a master is bound, and after the last
+ *    moment at which it could fault for a guest. By then no access of the master
+ *    waits for that guest (nested-fault.c).
  */
 #include <linux/iommu-nested.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "record.h"
 #include "smmuv3.h"
-
-static bool unsafe_assume_coherent;
-module_param(unsafe_assume_coherent, bool, 0444);
-MODULE_PARM_DESC(unsafe_assume_coherent,
-		 "Let guests choose memory attributes for devices whose DMA may then bypass the CPUs' caches. A guest can then see stale data of the host. For laboratories only.");
-
-static bool guest_ats;
-module_param(guest_ats, bool, 0444);
-MODULE_PARM_DESC(guest_ats,
-		 "Let guests enable ATS: their devices are then trusted to use only addresses that they were given.");
 
 static struct smmu_master *to_master(struct device *dev)
 {
 	return dev_iommu_priv_get(dev);
 }
 
-/*
- * With stage 1 a guest chooses memory attributes. Without help from the hardware
- * it could choose such that DMA does not look into the CPUs' caches, and read what
- * the host has written over but not written back.
- */
 static int check_coherent(struct smmu_master *master)
 {
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(master->dev);
-
-	if (smmu_uses_fwb(master->smmu) ||
-	    fwspec->flags & IOMMU_FWSPEC_PCI_RC_CANWBS ||
-	    unsafe_assume_coherent)
+	if (smmu_keeps_coherent(master) || smmu_assume_coherent)
 		return 0;
 	dev_notice_ratelimited(master->dev, "cannot be given to a guest's stage 1: neither firmware (IORT CANWBS) nor the SMMU (IDR3.FWB, on a kernel that can use it) keeps its DMA coherent; in a laboratory load smmuv3-nested with unsafe_assume_coherent=1\n");
 	return -EPERM;
 }
 
-/* Features of IDR0, IDR1, IDR3 and IDR5 that are a guest's to use as they are. */
-#define GUEST_IDR0	(IDR0_S1P | IDR0_TTF | IDR0_HTTU | IDR0_ASID16 |	\
-			 IDR0_CD2L | IDR0_TTENDIAN | IDR0_TERM_MODEL |	\
-			 IDR0_ST_LEVEL)
-#define GUEST_IDR1	(IDR1_SIDSIZE | IDR1_PRIQS | IDR1_EVENTQS |	\
-			 IDR1_CMDQS | IDR1_ATTR_PERMS_OVR |		\
-			 IDR1_ATTR_TYPES_OVR)
-#define GUEST_IDR3	(IDR3_HAD | IDR3_PPS | IDR3_STT | IDR3_RIL |	\
-			 IDR3_BBML | IDR3_E0PD)
-#define GUEST_IDR5	(IDR5_GRAN4K | IDR5_GRAN16K | IDR5_GRAN64K | IDR5_VAX)
-#define IDR5_OAS_48	5
-
-static bool guest_may_have_ats(struct smmu_master *master)
-{
-	return guest_ats && smmu_ats_supported(master);
-}
-
-static void guest_id_registers(struct smmu_master *master,
-			       struct vfio_nested_info_smmuv3 *regs)
-{
-	const u32 *idr = master->smmu->idr;
-	u32 stall_model = smmu_stall_model(master->smmu);
-	u32 oas = FIELD_GET(IDR5_OAS, idr[5]);
-
-	/* Nobody may stall for a guest: unless nothing else is possible. */
-	if (stall_model == IDR0_STALL_MODEL_BOTH)
-		stall_model = IDR0_STALL_MODEL_TERMINATE;
-
-	regs->idr[0] = (idr[0] & GUEST_IDR0) |
-		       FIELD_PREP(IDR0_STALL_MODEL, stall_model);
-	/* Firmware knows better than the SMMU how it is connected. */
-	if (master->smmu->features & SMMU_FEAT_COHERENT)
-		regs->idr[0] |= IDR0_COHACC;
-	if (guest_may_have_ats(master))
-		regs->idr[0] |= IDR0_ATS;
-	regs->idr[1] = idr[1] & GUEST_IDR1;
-	regs->idr[3] = idr[3] & GUEST_IDR3;
-	regs->idr[5] = (idr[5] & GUEST_IDR5) |
-		       FIELD_PREP(IDR5_OAS, min_t(u32, oas, IDR5_OAS_48));
-	regs->iidr = master->smmu->iidr;
-	regs->aidr = master->smmu->aidr;
-}
-
-static int smmu_nested_info(struct device *dev,
-			    const struct iommu_nested_policy *policy,
-			    struct iommu_nested_info *info)
-{
-	struct smmu_master *master = to_master(dev);
-	struct smmu_device *smmu = master->smmu;
-
-	info->virtual_id_bits = 32;
-	info->msi_start = SMMU_MSI_WINDOW_START;
-	info->msi_size = SMMU_MSI_WINDOW_SIZE;
-	info->arch_len = sizeof(info->arch.smmuv3);
-	guest_id_registers(master, &info->arch.smmuv3);
-
-	if (!(smmu->features & SMMU_FEAT_NESTING))
-		return 0;
-	info->caps = VFIO_NESTED_CAP_STAGE1 | VFIO_NESTED_CAP_INVALIDATE |
-		     VFIO_NESTED_CAP_EVENTS;
-	if (smmu_uses_fwb(smmu) || dev_iommu_fwspec_get(dev)->flags &
-				   IOMMU_FWSPEC_PCI_RC_CANWBS)
-		info->caps |= VFIO_NESTED_CAP_COHERENT;
-	if (guest_may_have_ats(master))
-		info->caps |= VFIO_NESTED_CAP_ATS;
-	return 0;
-}
-
-static void viommu_set_limits(struct smmu_viommu *viommu,
-			      struct smmu_master *master)
+static void viommu_set_limits(struct smmu_viommu *viommu)
 {
 	struct vfio_nested_info_smmuv3 regs = { 0 };
 
 	/* What the guest was told is what it is held to. */
-	guest_id_registers(master, &regs);
+	smmu_guest_id_registers(viommu->smmu, &regs);
 	viommu->vste_limits = (struct smmu_vste_limits) {
 		.ipa_bits	= viommu->smmu->oas,
 		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
 		.cd2l		= regs.idr[0] & IDR0_CD2L,
 		.stall_model	= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]),
-		.eats_allowed	= regs.idr[0] & IDR0_ATS,
 	};
 	viommu->vcmd_limits = (struct smmu_vcmd_limits) {
 		.asid16		= regs.idr[0] & IDR0_ASID16,
 		.ril		= regs.idr[3] & IDR3_RIL,
 		.ats		= regs.idr[0] & IDR0_ATS,
+		.pri		= regs.idr[0] & IDR0_PRI,
+		.stall		= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]) !=
+				  IDR0_STALL_MODEL_TERMINATE,
 		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
 	};
 }
@@ -175,7 +91,7 @@ static int smmu_viommu_init(struct iommu_nested_viommu *core,
 	if (!viommu)
 		return -ENOMEM;
 	viommu->smmu = smmu;
-	viommu_set_limits(viommu, master);
+	viommu_set_limits(viommu);
 	ret = smmu_vmid_alloc(smmu, &viommu->vmid);
 	if (ret)
 		goto err_free;
@@ -224,14 +140,31 @@ static int check_bindable(struct smmu_viommu *viommu,
 	return check_coherent(master);
 }
 
+/* Who shares the places for stalls. Called with the event queue's lock held. */
+static void count_staller(struct smmu_vdev *vdev, bool joins)
+{
+	struct smmu_viommu *viommu = vdev->viommu;
+
+	if (!vdev->may_stall)
+		return;
+	if (joins ? !viommu->stallers++ : !--viommu->stallers)
+		viommu->smmu->stallers += joins ? 1 : -1;
+}
+
 /* Called with the master's lock held. */
 static void set_overlay(struct smmu_master *master, struct smmu_vdev *vdev)
 {
+	struct smmu_device *smmu = master->smmu;
+
 	/* What has happened so far belongs to what the overlay was until now. */
-	smmu_evtq_drain(master->smmu);
-	mutex_lock(&master->smmu->evtq.lock);
+	smmu_records_drain(smmu);
+	smmu_records_lock(smmu);
+	if (master->vdev)
+		count_staller(master->vdev, false);
+	if (vdev)
+		count_staller(vdev, true);
 	WRITE_ONCE(master->vdev, vdev);
-	mutex_unlock(&master->smmu->evtq.lock);
+	smmu_records_unlock(smmu);
 }
 
 static int smmu_nested_bind(struct iommu_nested_binding *binding)
@@ -248,6 +181,7 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	vdev->master = master;
 	vdev->viommu = viommu;
 	vdev->kind = SMMU_VSTE_BYPASS;
+	vdev->may_stall = smmu_may_stall(master, &binding->policy);
 	smmu_vdev_refill(vdev);
 	INIT_WORK(&vdev->throttle_work, smmu_throttle_work);
 
@@ -265,17 +199,30 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	return ret;
 }
 
+/*
+ * Nothing of the device passes, or waits, any more. Called with the master's lock held.
+ */
+static void quiesce(struct smmu_vdev *vdev)
+{
+	struct smmu_master *master = vdev->master;
+
+	smmu_pri_disable(master);
+	vdev->in_reset = true;
+	smmu_master_install(master);
+	smmu_vdev_end_faults(vdev);
+	/* The ATC may hold translations of the guest's stage 1. */
+	smmu_ats_disable(master);
+}
+
 static void smmu_nested_unbind(struct iommu_nested_binding *binding)
 {
 	struct smmu_vdev *vdev = binding->backend_data;
 	struct smmu_master *master = vdev->master;
 
 	mutex_lock(&master->lock);
-	/* The ATC may hold translations of the guest's stage 1. */
-	smmu_ats_disable(master);
-	/* Out of force first, so that draining finds all that the guest caused. */
-	vdev->kind = SMMU_VSTE_ABORT;
-	smmu_master_install(master);
+	/* It goes on waiting for what the next owner is to answer. */
+	master->pri_kept = binding->saved && master->pri_granted;
+	quiesce(vdev);
 	set_overlay(master, NULL);
 	smmu_master_update(master);
 	mutex_unlock(&master->lock);
@@ -290,6 +237,7 @@ static int check_context(struct smmu_vdev *vdev,
 			 enum smmu_vste_kind *kind)
 {
 	const struct vfio_nested_context_smmuv3 *data = &context->data.smmuv3;
+	struct smmu_vste_limits limits = vdev->viommu->vste_limits;
 	const char *why;
 	int ret;
 
@@ -308,7 +256,8 @@ static int check_context(struct smmu_vdev *vdev,
 	}
 	if (context->len != sizeof(*data))
 		return -EINVAL;
-	ret = smmu_vste_check(data->ste, &vdev->viommu->vste_limits, kind, &why);
+	limits.eats_allowed = smmu_guest_may_have_ats(vdev->master);
+	ret = smmu_vste_check(data->ste, &limits, kind, &why);
 	if (ret)
 		dev_notice_ratelimited(vdev->master->dev,
 				       "refused stream table entry 0x%016llx 0x%016llx: %s\n",
@@ -340,36 +289,94 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 		vdev->vste[0] = context->data.smmuv3.ste[0];
 		vdev->vste[1] = context->data.smmuv3.ste[1];
 	}
-	mutex_lock(&master->smmu->evtq.lock);
+	smmu_records_lock(master->smmu);
 	smmu_vdev_refill(vdev);
-	mutex_unlock(&master->smmu->evtq.lock);
+	smmu_records_unlock(master->smmu);
 	smmu_master_update(master);
 unlock:
 	mutex_unlock(&master->lock);
 	return ret;
 }
 
-static void set_in_reset(struct smmu_vdev *vdev, bool in_reset)
-{
-	struct smmu_master *master = vdev->master;
-
-	mutex_lock(&master->lock);
-	vdev->in_reset = in_reset;
-	smmu_master_update(master);
-	mutex_unlock(&master->lock);
-}
-
 static void smmu_nested_reset_prepare(struct iommu_nested_binding *binding)
 {
 	struct smmu_vdev *vdev = binding->backend_data;
+	struct smmu_master *master = vdev->master;
 
-	set_in_reset(vdev, true);
-	smmu_evtq_drain(vdev->master->smmu);
+	mutex_lock(&master->lock);
+	master->pri_kept = false;
+	quiesce(vdev);
+	mutex_unlock(&master->lock);
 }
 
 static void smmu_nested_reset_done(struct iommu_nested_binding *binding)
 {
-	set_in_reset(binding->backend_data, false);
+	struct smmu_vdev *vdev = binding->backend_data;
+	struct smmu_master *master = vdev->master;
+
+	mutex_lock(&master->lock);
+	mutex_lock(&master->smmu->evtq.lock);
+	vdev->terminated = false;
+	mutex_unlock(&master->smmu->evtq.lock);
+	vdev->in_reset = false;
+	smmu_master_update(master);
+	mutex_unlock(&master->lock);
+}
+
+/*
+ * ATS and page requests stay as they are: a page request that is not answered yet will
+ * be, after run.
+ */
+static void set_stopped(struct smmu_vdev *vdev, bool stopped)
+{
+	struct smmu_master *master = vdev->master;
+
+	mutex_lock(&master->lock);
+	vdev->stopped = stopped;
+	smmu_master_update(master);
+	mutex_unlock(&master->lock);
+}
+
+static void smmu_nested_stop(struct iommu_nested_binding *binding)
+{
+	struct smmu_vdev *vdev = binding->backend_data;
+
+	set_stopped(vdev, true);
+	smmu_records_drain(vdev->master->smmu);
+}
+
+static void smmu_nested_run(struct iommu_nested_binding *binding)
+{
+	set_stopped(binding->backend_data, false);
+}
+
+static int smmu_nested_set_page_requests(struct iommu_nested_binding *binding,
+					 u32 credits)
+{
+	struct smmu_vdev *vdev = binding->backend_data;
+	struct smmu_master *master = vdev->master;
+
+	if (credits && !smmu_guest_ats)
+		return -EPERM;
+	if (credits && !smmu_pri_supported(master))
+		return -EOPNOTSUPP;
+
+	mutex_lock(&master->lock);
+	if (vdev->credits != credits && !master->pri_kept)
+		smmu_pri_disable(master);
+	vdev->credits = credits;
+	smmu_master_update(master);
+	mutex_unlock(&master->lock);
+	return 0;
+}
+
+static int smmu_nested_restore_request(struct iommu_nested_binding *binding,
+				       struct vfio_nested_fault *fault)
+{
+	struct smmu_vdev *vdev = binding->backend_data;
+
+	return smmu_record_restore(fault, binding->virtual_id,
+				   vdev->master->pasid_bits);
 }
 
 static struct iommu_nested_backend smmu_nested_backend = {
@@ -385,6 +392,12 @@ static struct iommu_nested_backend smmu_nested_backend = {
 	.bind		= smmu_nested_bind,
 	.unbind		= smmu_nested_unbind,
 	.set_context	= smmu_nested_set_context,
+	.stop		= smmu_nested_stop,
+	.run		= smmu_nested_run,
+	.set_page_requests = smmu_nested_set_page_requests,
+	.set_tag	= smmu_record_set_tag,
+	.restore_request = smmu_nested_restore_request,
+	.respond	= smmu_nested_respond,
 	.reset_prepare	= smmu_nested_reset_prepare,
 	.reset_done	= smmu_nested_reset_done,
 	.invalidate	= smmu_nested_invalidate,
@@ -397,7 +410,7 @@ static struct iommu_nested_backend smmu_nested_backend = {
  */
 int smmu_nested_register(void)
 {
-	if (unsafe_assume_coherent)
+	if (smmu_assume_coherent)
 		pr_warn("smmuv3-nested: unsafe_assume_coherent: guests can see stale data of the host\n");
 	return iommu_nested_register_backend(&smmu_nested_backend);
 }

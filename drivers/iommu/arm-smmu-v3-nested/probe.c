@@ -188,6 +188,7 @@ static int smmu_probe(struct platform_device *pdev)
 	smmu->dev = dev;
 	raw_spin_lock_init(&smmu->gerror_lock);
 	spin_lock_init(&smmu->viommus_lock);
+	spin_lock_init(&smmu->pri_lock);
 	xa_init(&smmu->streams);
 	ida_init(&smmu->vmids);
 	/* Interrupt set-up and the IOMMU core find us by this. */

@@ -16,14 +16,15 @@
  *    iommu_nested_viommu.sem.
  *  - smmu_evtq.lock (mutex), the event queue's before the PRI queue's: taking
  *    records out, and everything that a record is looked up in: smmu_device.streams
- *    is changed with both held, smmu_master.vdev with smmu_master.lock and the
- *    event queue's. So who takes either may use what it finds until it lets go.
+ *    is changed with both held, smmu_master.vdev with smmu_master.lock and both.
+ *    So who takes either may use what it finds until it lets go.
  *  - smmu_domain.lock (spinlock, interrupts off): writers of ats_masters;
  *    smmu_device.viommus_lock (the same): writers of smmu_domain.viommus and of
  *    smmu_viommu.s2, which a domain that is freed and a virtual IOMMU that is
  *    released both change. The invalidation path reads the lists under RCU and
  *    takes no lock.
  *  - smmu_device.strtab.lock (mutex): second-level stream tables come into being.
+ *  - smmu_device.pri_lock (spinlock): smmu_device.pri_reserved. Innermost.
  *  - smmu_device.gerror_lock (raw spinlock): read-modify-write of SMMU_GERRORN.
  *  - the command queue has no lock, see cmdq.c.
  */
@@ -46,8 +47,14 @@
 #include "vcmd.h"
 #include "vste.h"
 
+struct iommu_nested_answer;
+struct iommu_nested_binding;
+struct iommu_nested_info;
+struct iommu_nested_policy;
 struct iommu_nested_viommu;
 struct platform_driver;
+struct smmu_device;
+struct vfio_nested_info_smmuv3;
 
 /* What this SMMU can do, after firmware and errata had their say */
 #define SMMU_FEAT_2LVL_STRTAB	BIT(0)
@@ -127,8 +134,13 @@ struct smmu_cmdq {
 /**
  * struct smmu_evtq - a queue that the hardware writes: events, page requests
  * @q: memory and registers
+ * @name: for messages
+ * @handle: what is done with a record; called with @lock held
+ * @lost: where the hardware writes nothing after an overflow until it is
+ *	acknowledged: what is to be done before that; called with @lock held. Else NULL
  * @lock: taking records out; see the top of this file
  * @cons: consumer register's value, without the overflow flag
+ * @ovackflg: the overflow flag there
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
  * @pass: number of the call that takes records out
@@ -136,8 +148,12 @@ struct smmu_cmdq {
  */
 struct smmu_evtq {
 	struct smmu_queue q;
+	const char *name;
+	void (*handle)(struct smmu_device *smmu, const u64 *record);
+	void (*lost)(struct smmu_device *smmu);
 	struct mutex lock;		/* see the top of this file */
 	u32 cons;
+	u32 ovackflg;
 	int irq;
 	u64 overflows;
 	u32 pass;
@@ -183,6 +199,10 @@ struct smmu_device {
 	int combined_irq;
 	raw_spinlock_t gerror_lock;	/* SMMU_GERRORN */
 	spinlock_t viommus_lock;	/* smmu_domain.viommus, smmu_viommu.s2 */
+	spinlock_t pri_lock;		/* pri_reserved */
+	u32 pri_reserved;		/* places of the PRI queue, promised */
+	atomic_t stalls;		/* accesses that wait for a guest's answer */
+	u32 stallers;			/* virtual IOMMUs that may stall; evtq.lock */
 
 	bool cmdq_on;		/* ours: firmware may have left one on */
 	struct smmu_cmdq cmdq;
@@ -224,6 +244,12 @@ struct smmu_master {
 	struct work_struct ats_dead_work;
 	bool ats_enabled;
 	bool ats_dead;
+	bool pri_pasid;			/* answers to page requests have PASIDs */
+	bool pri_kept;			/* on, and its next owner will answer */
+	u32 pri_granted;		/* credits while page requests are on */
+	u32 pri_limit;			/* the most that it ever had of these */
+	u16 pri_cap;			/* offset in config space, 0: none */
+	u8 pasid_bits;
 	u32 num_sids;
 	u32 sids[] __counted_by(num_sids);
 };
@@ -238,7 +264,10 @@ struct smmu_master {
  * @vmid: tags everything that the hardware caches for this virtual IOMMU. It is
  *	not that of @s2, so that two virtual IOMMUs that share guest memory cannot
  *	hit each other's ASIDs.
- * @vste_limits: what a guest's stream table entry may say
+ * @stallers: devices in it that may stall; event queue's lock
+ * @stalls: accesses that are stalled until it answers
+ * @vste_limits: what a guest's stream table entry may say, except about ATS, which
+ *	not every device has
  * @vcmd_limits: what a guest's command may say
  */
 struct smmu_viommu {
@@ -247,8 +276,26 @@ struct smmu_viommu {
 	struct smmu_device *smmu;
 	struct smmu_domain *s2;
 	u16 vmid;
+	u32 stallers;
+	atomic_t stalls;
 	struct smmu_vste_limits vste_limits;
 	struct smmu_vcmd_limits vcmd_limits;
+};
+
+/**
+ * struct smmu_flood - how many records a device may cause in one of the queues
+ * @tokens: records that may still be taken before it is throttled
+ * @refilled: jiffies at which @tokens was last topped up
+ * @pass: pass of the queue that @in_pass is about
+ * @in_pass: records of this device in that pass
+ *
+ * Guarded by the queue's lock.
+ */
+struct smmu_flood {
+	u32 tokens;
+	unsigned long refilled;
+	u32 pass;
+	u32 in_pass;
 };
 
 /**
@@ -258,14 +305,19 @@ struct smmu_viommu {
  * @viommu: where it belongs
  * @kind: what @vste asks for; SMMU_VSTE_BYPASS also where no context is set
  * @vste: the guest's entry, checked
- * @in_reset: between reset_prepare and reset_done: no DMA
- * @throttled: flooded us with events: no DMA until a new context comes; written
- *	with the event queue's lock held
- * @tokens: events that may still be taken before that; event queue's lock
- * @refilled: jiffies at which @tokens was last topped up; event queue's lock
- * @pass: pass of the event queue that @in_pass is about; event queue's lock
- * @in_pass: events of this master in that pass; event queue's lock
- * @throttle_work: takes DMA away where the event handler cannot at once
+ * @may_stall: its accesses may wait for the guest, constant
+ * @in_reset: between reset_prepare and reset_done, or on its way out: no DMA, whatever
+ *	the master is attached to
+ * @stopped: between stop and run: no DMA
+ * @credits: page requests that the guest lets it have outstanding
+ * @terminated: what it had stalled has been ended in the hardware, so that stalls of
+ *	which there still is a record must not be answered; event queue's lock
+ * @stalls: accesses that are stalled until the guest answers
+ * @throttled: flooded us with records: no DMA until a new context comes; written
+ *	with the lock of either queue held
+ * @events: how many events it may cause
+ * @requests: how many page requests, of those that are refused
+ * @throttle_work: takes DMA away where a handler of records cannot at once
  */
 struct smmu_vdev {
 	struct iommu_nested_binding *binding;
@@ -273,12 +325,15 @@ struct smmu_vdev {
 	struct smmu_viommu *viommu;
 	enum smmu_vste_kind kind;
 	__le64 vste[2];
+	bool may_stall;
 	bool in_reset;
+	bool stopped;
+	u32 credits;
+	bool terminated;
+	atomic_t stalls;
 	bool throttled;
-	u32 tokens;
-	unsigned long refilled;
-	u32 pass;
-	u32 in_pass;
+	struct smmu_flood events;
+	struct smmu_flood requests;
 	struct work_struct throttle_work;
 };
 
@@ -316,11 +371,16 @@ int smmu_batch_finish(struct smmu_device *smmu, struct smmu_batch *batch);
 
 /* evtq.c, priq.c */
 void smmu_evtq_reset(struct smmu_evtq *evtq);
-void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq,
-		       void (*handle)(struct smmu_device *, const u64 *));
-void smmu_evtq_drain(struct smmu_device *smmu);
+void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq);
+void smmu_records_drain(struct smmu_device *smmu);
+void smmu_records_lock(struct smmu_device *smmu);
+void smmu_records_unlock(struct smmu_device *smmu);
+void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt);
 void smmu_event_handle(struct smmu_device *smmu, const u64 *evt);
+void smmu_priq_refuse(struct smmu_device *smmu, const struct smmu_master *master,
+		      const u64 *pri);
 void smmu_priq_handle(struct smmu_device *smmu, const u64 *pri);
+void smmu_priq_lost(struct smmu_device *smmu);
 
 /* irq.c */
 int smmu_irq_setup(struct smmu_device *smmu);
@@ -377,6 +437,17 @@ int smmu_atc_invalidate(struct smmu_master *master,
 			const __le64 cmd[CMD_DWORDS]);
 void smmu_ats_dead_work(struct work_struct *work);
 
+/* pasid.c */
+void smmu_pasid_enable(struct smmu_master *master);
+void smmu_pasid_disable(struct smmu_master *master);
+
+/* pri.c */
+void smmu_pri_init(struct smmu_master *master);
+bool smmu_pri_supported(const struct smmu_master *master);
+bool smmu_pri_is_shared(const struct smmu_master *master);
+void smmu_pri_enable(struct smmu_master *master, u32 credits);
+void smmu_pri_disable(struct smmu_master *master);
+
 /* master.c */
 struct iommu_device *smmu_probe_device(struct device *dev);
 void smmu_release_device(struct device *dev);
@@ -396,7 +467,34 @@ u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
 
 /* nested-event.c */
 void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt);
+
+/* nested-fault.c */
+bool smmu_may_stall(const struct smmu_master *master,
+		    const struct iommu_nested_policy *policy);
+void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt);
+bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri);
+void smmu_answer_cmd(const struct iommu_nested_answer *answer,
+		     __le64 cmd[CMD_DWORDS]);
+int smmu_nested_respond(struct iommu_nested_viommu *core,
+			const struct iommu_nested_answer *answers, u32 num);
+void smmu_vdev_end_faults(struct smmu_vdev *vdev);
+
+/* nested-info.c */
+extern bool smmu_assume_coherent;
+extern bool smmu_guest_ats;
+bool smmu_guest_may_have_ats(const struct smmu_master *master);
+void smmu_guest_id_registers(const struct smmu_device *smmu,
+			     struct vfio_nested_info_smmuv3 *regs);
+bool smmu_keeps_coherent(const struct smmu_master *master);
+int smmu_nested_info(struct device *dev,
+		     const struct iommu_nested_policy *policy,
+		     struct iommu_nested_info *info);
+
+/* throttle.c */
 void smmu_vdev_refill(struct smmu_vdev *vdev);
+bool smmu_flood_take_token(struct smmu_flood *flood);
+u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq);
+void smmu_vdev_throttle(struct smmu_vdev *vdev);
 void smmu_throttle_work(struct work_struct *work);
 
 /* nested.c */

@@ -82,6 +82,8 @@ static u64 ste_s2_word1(const struct smmu_s2_cfg *s2, bool eats)
 
 	if (s2->fwb)
 		word1 |= STE1_S2FWB;
+	if (s2->ppar)
+		word1 |= STE1_PPAR;
 	if (eats)
 		word1 |= FIELD_PREP(STE1_EATS, STE_EATS_FULL);
 	return word1;

@@ -110,6 +110,8 @@ struct smmu_ste {
  * @ttb: physical address of the translation table
  * @fwb: stage 2 decides the memory type, whatever stage 1 asks for
  * @eats: ATS translation requests are answered
+ * @ppar: the answers that the SMMU itself gives to page requests, when the queue has
+ *	overflowed, have PASIDs
  * @stall: accesses that stage 2 refuses stall: with STALL_MODEL=0b10 there is no
  *	other way, and the entry has to say so. Then there is no ATS.
  * @attr_types_ovr: IDR1.ATTR_TYPES_OVR: attributes of a transaction can be
@@ -121,6 +123,7 @@ struct smmu_s2_cfg {
 	u64 ttb;
 	bool fwb;
 	bool eats;
+	bool ppar;
 	bool stall;
 	bool attr_types_ovr;
 };

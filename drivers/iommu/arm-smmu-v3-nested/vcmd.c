@@ -12,6 +12,7 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
+#include <uapi/linux/vfio_nested.h>
 
 #include "cmd.h"
 #include "vcmd.h"
@@ -83,6 +84,16 @@ static const struct vcmd_rule vcmd_rules[U8_MAX + 1] = {
 		CMD0_OP | CMD_ATC0_GLOBAL | CMD0_SSV | CMD0_SSID | CMD0_SID,
 		CMD_ATC1_SIZE | CMD_ATC1_ADDR,
 		SMMU_VCMD_ATC, VCMD_SID | VCMD_SSID },
+	[CMD_OP_PRI_RESP] = {
+		CMD0_OP | CMD0_SSV | CMD0_SSID | CMD0_SID,
+		CMD_PRI1_GROUP | CMD_PRI1_RESP,
+		SMMU_VCMD_PRI_RESP, VCMD_SID | VCMD_SSID },
+	[CMD_OP_RESUME] = {
+		CMD0_OP | CMD_RESUME0_RESP | CMD0_SID, CMD_RESUME1_STAG,
+		SMMU_VCMD_RESUME, VCMD_SID },
+	[CMD_OP_STALL_TERM] = {
+		CMD0_OP | CMD0_SID, 0,
+		SMMU_VCMD_STALL_TERM, VCMD_SID },
 	/* A signal would go to the host; without one there is no message. */
 	[CMD_OP_SYNC] = {
 		CMD0_OP, 0,
@@ -142,7 +153,28 @@ static const char *vcmd_bad(u64 word0, u64 word1, const struct vcmd_rule *rule,
 	if (!bad && rule->kind == SMMU_VCMD_ATC &&
 	    FIELD_GET(CMD_ATC1_SIZE, word1) > CMD_ATC_SIZE_ALL)
 		bad = "Size is out of range";
+	if (!bad && rule->kind == SMMU_VCMD_PRI_RESP &&
+	    FIELD_GET(CMD_PRI1_RESP, word1) > CMD_PRI_RESP_SUCCESS)
+		bad = "Resp is reserved";
 	return bad;
+}
+
+/* Opcodes that only some SMMUs have */
+static const char *vcmd_missing(enum smmu_vcmd_kind kind,
+				const struct smmu_vcmd_limits *limits)
+{
+	switch (kind) {
+	case SMMU_VCMD_ATC:
+		return limits->ats ? NULL : "ATC_INV, but IDR0.ATS is 0";
+	case SMMU_VCMD_PRI_RESP:
+		return limits->pri ? NULL : "PRI_RESP, but IDR0.PRI is 0";
+	case SMMU_VCMD_RESUME:
+	case SMMU_VCMD_STALL_TERM:
+		return limits->stall ? NULL :
+		       "RESUME or STALL_TERM, but IDR0.STALL_MODEL is 1";
+	default:
+		return NULL;
+	}
 }
 
 /**
@@ -167,8 +199,9 @@ int smmu_vcmd_check(const __le64 cmd[CMD_DWORDS],
 		*why = "not a command for guests";
 		return -EOPNOTSUPP;
 	}
-	if (unlikely(rule->kind == SMMU_VCMD_ATC && !limits->ats)) {
-		*why = "ATC_INV, but IDR0.ATS is 0";
+	bad = vcmd_missing(rule->kind, limits);
+	if (unlikely(bad)) {
+		*why = bad;
 		return -EOPNOTSUPP;
 	}
 	bad = vcmd_bad(word0, word1, rule, limits);
@@ -210,4 +243,52 @@ void smmu_vcmd_set_sid(__le64 cmd[CMD_DWORDS], u32 sid)
 {
 	cmd[0] &= ~cpu_to_le64(CMD0_SID);
 	cmd[0] |= cpu_to_le64(FIELD_PREP(CMD0_SID, sid));
+}
+
+/* The bit Ac alone says whether the access is tried again (section 4.7.1). */
+static u32 resume_code(u64 word0)
+{
+	switch (FIELD_GET(CMD_RESUME0_RESP, word0)) {
+	case CMD_RESUME_TERMINATE:
+		return VFIO_NESTED_RESPONSE_TERMINATE;
+	case CMD_RESUME_ABORT:
+		return VFIO_NESTED_RESPONSE_ABORT;
+	default:
+		return VFIO_NESTED_RESPONSE_RETRY;
+	}
+}
+
+static u32 pri_resp_code(u64 word1)
+{
+	switch (FIELD_GET(CMD_PRI1_RESP, word1)) {
+	case CMD_PRI_RESP_SUCCESS:
+		return VFIO_NESTED_RESPONSE_RETRY;
+	case CMD_PRI_RESP_INVALID:
+		return VFIO_NESTED_RESPONSE_ABORT;
+	default:
+		return VFIO_NESTED_RESPONSE_TERMINATE;
+	}
+}
+
+/**
+ * smmu_vcmd_get_answer - what a guest's answer says
+ * @cmd: smmu_vcmd_check() said SMMU_VCMD_RESUME or SMMU_VCMD_PRI_RESP
+ * @answer: filled in
+ */
+void smmu_vcmd_get_answer(const __le64 cmd[CMD_DWORDS],
+			  struct smmu_vcmd_answer *answer)
+{
+	u64 word0 = le64_to_cpu(cmd[0]), word1 = le64_to_cpu(cmd[1]);
+
+	*answer = (struct smmu_vcmd_answer){ 0 };
+	if (FIELD_GET(CMD0_OP, word0) == CMD_OP_RESUME) {
+		answer->code = resume_code(word0);
+		answer->tag = FIELD_GET(CMD_RESUME1_STAG, word1);
+		return;
+	}
+	answer->code = pri_resp_code(word1);
+	answer->group = FIELD_GET(CMD_PRI1_GROUP, word1);
+	answer->ssv = word0 & CMD0_SSV;
+	if (answer->ssv)
+		answer->ssid = FIELD_GET(CMD0_SSID, word0);
 }
