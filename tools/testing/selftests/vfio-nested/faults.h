@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests of recoverable faults share: a guest whose device waits, data that
+ * says which channel of the device wrote it, and the books that must agree when a
+ * test is over.
+ */
+#ifndef VN_FAULTS_H
+#define VN_FAULTS_H
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "capability.h"
+#include "cdtable.h"
+#include "fault.h"
+#include "test.h"
+#include "testdev.h"
+
+/* Skips the test unless the guest may use what VFIO_NESTED_CAP_@cap stands for. */
+#define NEED_CAP(device, cap) do {					\
+	struct vfio_nested_info __info;					\
+									\
+	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
+	if (!(__info.caps & VFIO_NESTED_CAP_##cap))			\
+		SKIP(return, "%s: a guest has no " #cap " here",	\
+		     (device)->pci.name);				\
+} while (0)
+
+/* Each channel has a page of the buffer, behind that of the engine. */
+#define BUFFER_OF(channel)	(VN_PAGE * ((channel) + 1))
+
+/* A device may do what takes it longer than a test should wait. */
+#define SOON_MS			50
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* What channel @channel writes at @offset; memory that nobody wrote holds neither. */
+static inline uint8_t data_of(unsigned int channel, unsigned int offset)
+{
+	return 1 + (channel * 31 + offset * 7) % 160;
+}
+
+static inline void fill_buffer(struct vn_device *device, unsigned int channel,
+			       unsigned int size)
+{
+	uint8_t data[VN_PAGE];
+	unsigned int i;
+
+	for (i = 0; i < size; i++)
+		data[i] = data_of(channel, i);
+	vn_testdev_buffer_write(device, BUFFER_OF(channel), data, size);
+}
+
+/* @size bytes of guest memory hold what the channel wrote from @offset on. */
+static inline bool holds(struct vn_vm *vm, uint64_t ipa, unsigned int channel,
+			 unsigned int offset, unsigned int size)
+{
+	const uint8_t *va = vn_vm_va(vm, ipa);
+	unsigned int i;
+
+	for (i = 0; i < size; i++)
+		if (vn_read_once(&va[i]) != data_of(channel, offset + i))
+			return false;
+	return true;
+}
+
+/* Starts to write @size bytes; the device waits if the IOMMU stalls it. */
+static inline void start_write(struct __test_metadata *_metadata,
+			       struct vn_device *device, unsigned int channel,
+			       uint64_t iova, unsigned int size, uint32_t pasid)
+{
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .flags = VN_ACCESS_STALL, .iova = iova,
+		.length = size, .buffer = BUFFER_OF(channel), .pasid = pasid,
+	};
+
+	fill_buffer(device, channel, size);
+	ASSERT_OK(vn_testdev_start(device, channel, &access));
+}
+
+/* The next fault of the kind; the test is over without one. */
+static inline struct vfio_nested_fault
+next_fault(struct __test_metadata *_metadata, struct vn_guest *guest,
+	   enum vfio_nested_fault_kind kind)
+{
+	struct vfio_nested_fault fault = {};
+
+	ASSERT_EQ(1, vn_fault_wait(&guest->ring, kind, &fault, VN_TIMEOUT_MS))
+		TH_LOG("no recoverable fault came");
+	return fault;
+}
+
+/* The channel finishes now, in this way. */
+#define EXPECT_CHANNEL(device, channel, wanted_state, wanted_error) do {	\
+	struct vn_channel_status __status = {};					\
+										\
+	EXPECT_OK(vn_testdev_wait(device, channel, VN_TIMEOUT_MS, &__status));	\
+	EXPECT_EQ(wanted_state, __status.state)					\
+		TH_LOG("channel %u is %s: %s", channel,				\
+		       vn_channel_state_name(__status.state),			\
+		       vn_channel_error_name(__status.error));			\
+	EXPECT_EQ(wanted_error, __status.error);				\
+} while (0)
+
+#define EXPECT_DONE(device, channel) \
+	EXPECT_CHANNEL(device, channel, VN_CHANNEL_OK, VN_ERROR_NONE)
+#define EXPECT_FAILED(device, channel, error) \
+	EXPECT_CHANNEL(device, channel, VN_CHANNEL_ERROR, error)
+
+/* Each fault that the hardware raised is counted exactly once. */
+static inline struct vfio_nested_stats
+expect_balance(struct __test_metadata *_metadata, int nested_fd)
+{
+	struct vfio_nested_stats stats = {};
+
+	EXPECT_OK(vn_faults_balance(nested_fd, &stats));
+	return stats;
+}
+
+/* Waits until @counter of the statistics is @want. */
+#define EXPECT_STATS(nested_fd, counter, want) do {			\
+	uint64_t __end = vn_now_ms() + VN_TIMEOUT_MS;			\
+	struct vfio_nested_stats __stats;				\
+									\
+	do {								\
+		ASSERT_OK(vn_nested_stats(nested_fd, &__stats));	\
+	} while (__stats.counter != (want) && vn_now_ms() < __end);	\
+	EXPECT_EQ(want, __stats.counter) TH_LOG(#counter);		\
+} while (0)
+
+/*
+ * A guest whose device may stall, with a ring of @entries records and a table of
+ * 1 << @cdmax PASIDs (0: none).
+ */
+static inline void start_stalls(struct __test_metadata *_metadata,
+				struct vn_guest *guest, struct vn_device *device,
+				uint32_t stream, uint32_t entries,
+				unsigned int cdmax)
+{
+	vn_nested_unbind(device->fd);
+	ASSERT_OK(vn_guest_open(guest, device->vm));
+	ASSERT_OK(vn_guest_bind(guest, device, stream));
+	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	if (cdmax)
+		ASSERT_OK(vn_guest_pasids(guest, VN_CDTABLE_LINEAR, cdmax));
+	vn_guest_stalls(guest);
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, entries, -1));
+	ASSERT_OK(vn_guest_translate(guest, stream));
+}
+
+/*
+ * The end of every test: the device is quiet, what was pending is aborted, and the
+ * books agree, before as after.
+ */
+static inline void stop_guest(struct __test_metadata *_metadata,
+			      struct vn_guest *guest)
+{
+	struct vfio_nested_stats before, after;
+
+	before = expect_balance(_metadata, guest->fd);
+	unbind_all();
+	after = expect_balance(_metadata, guest->fd);
+	EXPECT_EQ(0, after.faults_pending);
+	EXPECT_LE(before.faults_aborted + before.faults_pending,
+		  after.faults_aborted + after.faults_moved +
+		  (after.faults_expired - before.faults_expired));
+	vn_guest_close(guest);
+}
+
+#endif /* VN_FAULTS_H */
