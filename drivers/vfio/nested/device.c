@@ -7,6 +7,8 @@
  *    which is gone when the last file of the device has been closed;
  *  - between reset_prepare and reset_done every binding, also one made
  *    meanwhile, is in reset; a backend sees the two in pairs;
+ *  - a binding allows as many page requests as the guest does, and none is allowed
+ *    by a guest that has not said so since the last reset;
  *  - a binding keeps its virtual IOMMU, not the nested fd: no file refers to
  *    another file.
  */
@@ -34,11 +36,9 @@ static int copy_arch_info(const struct vfio_nested_info *cmd,
 	return 0;
 }
 
-/* Answer VFIO_NESTED_INFO, which both kinds of file have. */
-int vfio_nested_respond_info(const struct vfio_nested_call *call,
-			     const struct iommu_nested_info *info, u32 type)
+static int fill_info(struct vfio_nested_info *cmd,
+		     const struct iommu_nested_info *info, u32 type)
 {
-	struct vfio_nested_info *cmd = call->cmd;
 	int ret;
 
 	ret = copy_arch_info(cmd, info);
@@ -55,26 +55,66 @@ int vfio_nested_respond_info(const struct vfio_nested_call *call,
 	cmd->ring_record_size = sizeof(struct vfio_nested_fault);
 	cmd->msi_start = info->msi_start;
 	cmd->msi_size = info->msi_size;
-	return vfio_nested_respond(call);
+	cmd->fault_deadline_ms = 0;
+	cmd->fault_quota = 0;
+	return 0;
+}
+
+/* Answer VFIO_NESTED_INFO on a nested fd. */
+int vfio_nested_respond_info(const struct vfio_nested_call *call,
+			     const struct iommu_nested_info *info, u32 type)
+{
+	return fill_info(call->cmd, info, type) ?: vfio_nested_respond(call);
+}
+
+static struct iommu_nested_policy read_policy(struct vfio_nested_device *ndev)
+{
+	struct iommu_nested_policy policy;
+
+	mutex_lock(&ndev->lock);
+	policy = ndev->policy;
+	mutex_unlock(&ndev->lock);
+	return policy;
 }
 
 static int device_ioctl_info(void *object, struct vfio_nested_call *call)
 {
 	struct vfio_nested_device *ndev = object;
+	struct vfio_nested_info *cmd = call->cmd;
+	struct iommu_nested_policy policy;
 	struct iommu_nested_info info;
 	u32 type;
 	int ret;
 
-	ret = iommu_nested_device_info(ndev->dev, &ndev->policy, &info, &type);
+	policy = read_policy(ndev);
+	ret = iommu_nested_device_info(ndev->dev, &policy, &info, &type);
 	if (ret)
 		return ret;
-	return vfio_nested_respond_info(call, &info, type);
+	ret = fill_info(cmd, &info, type);
+	if (ret)
+		return ret;
+	if (info.max_pending) {
+		cmd->fault_deadline_ms = policy.fault_deadline_ms;
+		cmd->fault_quota = min(policy.fault_quota ?: info.max_pending,
+				       info.max_pending);
+	}
+	return vfio_nested_respond(call);
+}
+
+/* What the guest has allowed the device before it was bound. */
+static int restore_page_requests(struct vfio_nested_device *ndev,
+				 struct iommu_nested_binding *binding)
+{
+	if (!ndev->page_requests)
+		return 0;
+	return iommu_nested_set_page_requests(binding, ndev->page_requests);
 }
 
 static int device_bind(struct vfio_nested_device *ndev,
 		       struct vfio_nested *nested, u64 virtual_id)
 {
 	struct iommu_nested_binding *binding;
+	int ret;
 
 	lockdep_assert_held(&ndev->lock);
 
@@ -87,6 +127,11 @@ static int device_bind(struct vfio_nested_device *ndev,
 		return -EBUSY;
 	if (IS_ERR(binding))
 		return PTR_ERR(binding);
+	ret = restore_page_requests(ndev, binding);
+	if (ret) {
+		iommu_nested_unbind(binding);
+		return ret;
+	}
 	if (ndev->in_reset)
 		iommu_nested_reset_prepare(binding);
 	ndev->binding = binding;
@@ -191,10 +236,9 @@ void vfio_nested_device_init(struct vfio_nested_device *ndev,
 {
 	ndev->dev = dev;
 	ndev->binding = NULL;
+	ndev->page_requests = 0;
 	ndev->in_reset = false;
-	ndev->policy = (struct iommu_nested_policy) {
-		.fault_deadline_ms = IOMMU_NESTED_DEADLINE_MS,
-	};
+	vfio_nested_policy_init(&ndev->policy);
 	mutex_init(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_init);
@@ -213,6 +257,56 @@ void vfio_nested_device_destroy(struct vfio_nested_device *ndev)
 EXPORT_SYMBOL_GPL(vfio_nested_device_destroy);
 
 /**
+ * vfio_nested_device_info - what the IOMMU has to offer to a guest for the device
+ * @ndev: the device's
+ * @info: all zero where no backend drives the device's IOMMU
+ *
+ * For a VFIO driver that shows the guest what the device can do with the IOMMU.
+ *
+ * Context: process; takes @ndev->lock.
+ */
+void vfio_nested_device_info(struct vfio_nested_device *ndev,
+			     struct iommu_nested_info *info)
+{
+	struct iommu_nested_policy policy = read_policy(ndev);
+	u32 type;
+
+	if (iommu_nested_device_info(ndev->dev, &policy, info, &type))
+		*info = (struct iommu_nested_info) {};
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_info);
+
+/**
+ * vfio_nested_device_set_page_requests - the guest allows page requests
+ * @ndev: the device's
+ * @credits: how many at a time; 0: none
+ *
+ * For a VFIO driver that shows the guest a control for them (PCI: PRI). It holds for
+ * a binding that is there and for those that follow, until the device is reset or
+ * closed.
+ *
+ * Context: process; takes @ndev->lock.
+ * Return: 0, always if @credits is 0; -EBUSY: the device is being reset;
+ * -EOPNOTSUPP: the IOMMU or the device cannot do it; -EPERM: it may not.
+ */
+int vfio_nested_device_set_page_requests(struct vfio_nested_device *ndev,
+					 u32 credits)
+{
+	int ret = 0;
+
+	mutex_lock(&ndev->lock);
+	if (ndev->in_reset && credits)
+		ret = -EBUSY;
+	else if (ndev->binding)
+		ret = iommu_nested_set_page_requests(ndev->binding, credits);
+	if (!ret)
+		ndev->page_requests = credits;
+	mutex_unlock(&ndev->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_set_page_requests);
+
+/**
  * vfio_nested_device_close - the last file of the device is being closed
  * @ndev: the device's
  *
@@ -225,6 +319,7 @@ void vfio_nested_device_close(struct vfio_nested_device *ndev)
 {
 	mutex_lock(&ndev->lock);
 	device_unbind(ndev);
+	ndev->page_requests = 0;
 	mutex_unlock(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_close);
@@ -233,9 +328,9 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_close);
  * vfio_nested_device_reset_prepare - the device is about to be reset
  * @ndev: the device's
  *
- * No DMA of a bound device passes until vfio_nested_device_reset_done(). The
- * two are called in pairs, under a lock that excludes another reset; binding
- * and unbinding may come in between.
+ * No DMA of a bound device passes until vfio_nested_device_reset_done(), and no
+ * page requests are allowed any more. The two are called in pairs, under a lock
+ * that excludes another reset; binding and unbinding may come in between.
  *
  * Context: process, usually with the device lock held; takes @ndev->lock.
  */
@@ -243,8 +338,13 @@ void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev)
 {
 	mutex_lock(&ndev->lock);
 	ndev->in_reset = true;
-	if (ndev->binding)
+	if (ndev->binding) {
 		iommu_nested_reset_prepare(ndev->binding);
+		/* The reset forgets what the guest allowed. */
+		if (ndev->page_requests)
+			iommu_nested_set_page_requests(ndev->binding, 0);
+	}
+	ndev->page_requests = 0;
 	mutex_unlock(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_reset_prepare);

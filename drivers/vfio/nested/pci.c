@@ -157,6 +157,36 @@ static void nested_pci_reset_done(struct pci_dev *pdev)
 	vfio_nested_device_reset_done(&from_pci(pdev)->nested);
 }
 
+static struct vfio_nested_device *from_dev(struct device *dev)
+{
+	return &from_pci(to_pci_dev(dev))->nested;
+}
+
+static struct vfio_nested_attribute may_stall =
+	VFIO_NESTED_ATTRIBUTE(may_stall, VFIO_NESTED_MAY_STALL, from_dev);
+static struct vfio_nested_attribute fault_quota =
+	VFIO_NESTED_ATTRIBUTE(fault_quota, VFIO_NESTED_FAULT_QUOTA, from_dev);
+static struct vfio_nested_attribute fault_deadline_ms =
+	VFIO_NESTED_ATTRIBUTE(fault_deadline_ms, VFIO_NESTED_FAULT_DEADLINE_MS,
+			      from_dev);
+
+static struct attribute *nested_pci_attrs[] = {
+	&may_stall.attr.attr,
+	&fault_quota.attr.attr,
+	&fault_deadline_ms.attr.attr,
+	NULL
+};
+
+static const struct attribute_group nested_pci_group = {
+	.name = "nested_iommu",
+	.attrs = nested_pci_attrs,
+};
+
+static const struct attribute_group *nested_pci_groups[] = {
+	&nested_pci_group,
+	NULL
+};
+
 static const struct pci_error_handlers nested_pci_err_handlers = {
 	.error_detected = vfio_pci_core_aer_err_detected,
 	.reset_prepare = nested_pci_reset_prepare,
@@ -172,6 +202,7 @@ static struct pci_driver nested_pci_driver = {
 	.name = "vfio-pci-nested",
 	.probe = nested_pci_probe,
 	.remove = nested_pci_remove,
+	.dev_groups = nested_pci_groups,
 	.err_handler = &nested_pci_err_handlers,
 	.driver_managed_dma = true,
 };
