@@ -8,7 +8,8 @@
  *  - a binding ends before the device is disabled, and a reset in whatever way
  *    (ioctl, a guest's write to config space, sysfs, of the whole bus) goes
  *    through the two reset callbacks, which the PCI core calls in pairs and with
- *    the device lock held.
+ *    the device lock held;
+ *  - a VMM reaches configuration space only through pci-config.c.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -16,15 +17,7 @@
 #include <linux/vfio_pci_core.h>
 #include <uapi/linux/vfio_nested.h>
 
-/**
- * struct vfio_pci_nested - one device
- * @core: has to be first, vfio-pci-core finds it as the driver's data
- * @nested: its part in nested translation
- */
-struct vfio_pci_nested {
-	struct vfio_pci_core_device core;
-	struct vfio_nested_device nested;
-};
+#include "pci.h"
 
 static struct vfio_pci_nested *from_vfio(struct vfio_device *vdev)
 {
@@ -40,25 +33,32 @@ static struct vfio_pci_nested *from_pci(struct pci_dev *pdev)
 
 static int nested_pci_init_dev(struct vfio_device *vdev)
 {
-	vfio_nested_device_init(&from_vfio(vdev)->nested, vdev->dev);
+	struct vfio_pci_nested *npdev = from_vfio(vdev);
+
+	vfio_nested_device_init(&npdev->nested, vdev->dev);
+	mutex_init(&npdev->config_lock);
 	return vfio_pci_core_init_dev(vdev);
 }
 
 static void nested_pci_release_dev(struct vfio_device *vdev)
 {
+	struct vfio_pci_nested *npdev = from_vfio(vdev);
+
 	vfio_pci_core_release_dev(vdev);
-	vfio_nested_device_destroy(&from_vfio(vdev)->nested);
+	mutex_destroy(&npdev->config_lock);
+	vfio_nested_device_destroy(&npdev->nested);
 }
 
 static int nested_pci_open_device(struct vfio_device *vdev)
 {
-	struct vfio_pci_core_device *core = &from_vfio(vdev)->core;
+	struct vfio_pci_nested *npdev = from_vfio(vdev);
 	int ret;
 
-	ret = vfio_pci_core_enable(core);
+	ret = vfio_pci_core_enable(&npdev->core);
 	if (ret)
 		return ret;
-	vfio_pci_core_finish_enable(core);
+	nested_pci_config_open(npdev);
+	vfio_pci_core_finish_enable(&npdev->core);
 	return 0;
 }
 
@@ -77,6 +77,31 @@ static long nested_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 	return vfio_pci_core_ioctl(vdev, cmd, arg);
 }
 
+static bool is_config(loff_t pos)
+{
+	return VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX;
+}
+
+static ssize_t nested_pci_read(struct vfio_device *vdev, char __user *buf,
+			       size_t count, loff_t *ppos)
+{
+	if (is_config(*ppos))
+		return nested_pci_config_rw(from_vfio(vdev), buf, count, ppos,
+					    false);
+	return vfio_pci_core_read(vdev, buf, count, ppos);
+}
+
+static ssize_t nested_pci_write(struct vfio_device *vdev,
+				const char __user *buf, size_t count,
+				loff_t *ppos)
+{
+	if (is_config(*ppos))
+		return nested_pci_config_rw(from_vfio(vdev),
+					    (char __user *)buf, count, ppos,
+					    true);
+	return vfio_pci_core_write(vdev, buf, count, ppos);
+}
+
 static const struct vfio_device_ops nested_pci_ops = {
 	.name = "vfio-pci-nested",
 	.init = nested_pci_init_dev,
@@ -85,8 +110,8 @@ static const struct vfio_device_ops nested_pci_ops = {
 	.close_device = nested_pci_close_device,
 	.ioctl = nested_pci_ioctl,
 	.device_feature = vfio_pci_core_ioctl_feature,
-	.read = vfio_pci_core_read,
-	.write = vfio_pci_core_write,
+	.read = nested_pci_read,
+	.write = nested_pci_write,
 	.mmap = vfio_pci_core_mmap,
 	.request = vfio_pci_core_request,
 	.match = vfio_pci_core_match,
@@ -149,12 +174,12 @@ static void nested_pci_remove(struct pci_dev *pdev)
 
 static void nested_pci_reset_prepare(struct pci_dev *pdev)
 {
-	vfio_nested_device_reset_prepare(&from_pci(pdev)->nested);
+	nested_pci_config_reset_prepare(from_pci(pdev));
 }
 
 static void nested_pci_reset_done(struct pci_dev *pdev)
 {
-	vfio_nested_device_reset_done(&from_pci(pdev)->nested);
+	nested_pci_config_reset_done(from_pci(pdev));
 }
 
 static struct vfio_nested_device *from_dev(struct device *dev)
