@@ -408,6 +408,7 @@ int iommu_nested_set_run(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			 u32 state);
 int iommu_nested_save(struct iommu_nested_viommu *viommu, u64 virtual_id,
 		      void *data, u32 room, u32 *len);
+void iommu_nested_unsave(struct iommu_nested_viommu *viommu, u64 virtual_id);
 int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			 void *data, u32 len);
 void iommu_nested_stats(struct iommu_nested_viommu *viommu,

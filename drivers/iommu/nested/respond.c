@@ -156,8 +156,6 @@ int iommu_nested_respond(struct iommu_nested_viommu *viommu,
 		return ret;
 	ret = respond(viommu, &batch);
 	up_read(&viommu->sem);
-
-	iommu_nested_flush(viommu);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_respond);

@@ -119,6 +119,27 @@ int iommu_nested_save(struct iommu_nested_viommu *viommu, u64 virtual_id,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_save);
 
+/**
+ * iommu_nested_unsave - the state that was read has been lost
+ * @viommu: the virtual IOMMU
+ * @virtual_id: as iommu_nested_save() was told
+ *
+ * The opposite of what iommu_nested_save() says of an unbind.
+ *
+ * Context: process; takes @viommu->sem.
+ */
+void iommu_nested_unsave(struct iommu_nested_viommu *viommu, u64 virtual_id)
+{
+	struct iommu_nested_binding *binding;
+
+	down_write(&viommu->sem);
+	binding = iommu_nested_find(viommu, virtual_id);
+	if (binding)
+		binding->saved = false;
+	up_write(&viommu->sem);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_unsave);
+
 /* A state from the user, taken apart. */
 struct restore {
 	const struct vfio_nested_state *state;

@@ -26,6 +26,10 @@ union call_buffer {
 	struct vfio_nested_invalidate invalidate;
 	struct vfio_nested_setup_ring setup_ring;
 	struct vfio_nested_stats stats;
+	struct vfio_nested_respond respond;
+	struct vfio_nested_kick kick;
+	struct vfio_nested_run run;
+	struct vfio_nested_migrate migrate;
 };
 
 static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *object,

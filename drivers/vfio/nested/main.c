@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -24,49 +25,65 @@
 #include "private.h"
 #include "ring.h"
 
-/* mmap() offset of the fault ring; other rings can have other multiples. */
+/* mmap() offset of a ring. */
 #define RING_OFFSET(type)	((u64)(type) * SZ_256M)
 
+static const u32 record_size[VFIO_NESTED_RINGS] = {
+	[VFIO_NESTED_RING_FAULT] = sizeof(struct vfio_nested_fault),
+	[VFIO_NESTED_RING_RESPONSE] = sizeof(struct vfio_nested_response),
+};
+
 /* False if there is a ring already, which then stays. */
-static bool publish_ring(struct vfio_nested *nested,
+static bool publish_ring(struct vfio_nested *nested, u32 type,
 			 struct vfio_nested_ring *ring)
 {
-	return !cmpxchg_release(&nested->ring, NULL, ring);
+	return !cmpxchg_release(&nested->rings[type], NULL, ring);
 }
 
-static struct vfio_nested_ring *published_ring(struct vfio_nested *nested)
+static struct vfio_nested_ring *fault_ring(struct vfio_nested *nested)
 {
-	/* Pairs with publish_ring(): what is in the ring comes with it. */
-	return smp_load_acquire(&nested->ring);
+	return vfio_nested_get_ring(nested, VFIO_NESTED_RING_FAULT);
 }
 
 static bool nested_deliver(void *data, const struct vfio_nested_fault *fault)
 {
-	struct vfio_nested_ring *ring = published_ring(data);
+	struct vfio_nested_ring *ring = fault_ring(data);
 
 	return ring && vfio_nested_ring_push(ring, fault);
 }
 
 static void nested_held(void *data, u32 num)
 {
+	struct vfio_nested_ring *ring = fault_ring(data);
+
+	if (ring)
+		vfio_nested_ring_set_held(ring, num);
 }
 
 static void nested_wake(void *data)
 {
 	struct vfio_nested *nested = data;
 
-	vfio_nested_ring_signal(published_ring(nested));
+	vfio_nested_ring_signal(fault_ring(nested));
 	if (wq_has_sleeper(&nested->wait))
 		wake_up_poll(&nested->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void nested_free(struct vfio_nested *nested)
+{
+	mutex_destroy(&nested->kick);
+	kfree(nested);
 }
 
 static void nested_release(void *data)
 {
 	struct vfio_nested *nested = data;
+	u32 type;
 
-	if (nested->ring)
-		vfio_nested_ring_destroy(nested->ring);
-	kfree(nested);
+	for (type = 0; type < VFIO_NESTED_RINGS; type++)
+		if (nested->rings[type])
+			vfio_nested_ring_destroy(nested->rings[type]);
+	nested_free(nested);
 }
 
 static const struct iommu_nested_user nested_user = {
@@ -146,39 +163,57 @@ static int nested_ioctl_invalidate(void *object,
 	return vfio_nested_respond(call) ?: ret;
 }
 
+static void describe_ring(struct vfio_nested_setup_ring *cmd,
+			  const struct vfio_nested_ring *ring)
+{
+	cmd->record_size = ring->record_size;
+	cmd->mmap_offset = RING_OFFSET(cmd->type);
+	cmd->mmap_size = ring->size;
+	cmd->producer_offset = offsetof(struct vfio_nested_ring_memory,
+					producer);
+	cmd->consumer_offset = offsetof(struct vfio_nested_ring_memory,
+					consumer);
+	cmd->records_offset = VFIO_NESTED_RING_RECORDS;
+	cmd->lost_offset = 0;
+	cmd->held_offset = 0;
+	if (cmd->type != VFIO_NESTED_RING_FAULT)
+		return;
+	cmd->lost_offset = offsetof(struct vfio_nested_ring_memory, lost);
+	cmd->held_offset = offsetof(struct vfio_nested_ring_memory, held);
+}
+
 static int nested_ioctl_setup_ring(void *object,
 				   struct vfio_nested_call *call)
 {
 	struct vfio_nested_setup_ring *cmd = call->cmd;
 	struct vfio_nested *nested = object;
 	struct vfio_nested_ring *ring;
+	u32 type = cmd->type;
 	int ret;
 
-	if (cmd->type != VFIO_NESTED_RING_FAULT)
+	if (type >= VFIO_NESTED_RINGS)
 		return -EOPNOTSUPP;
-	if (published_ring(nested))
+	type = array_index_nospec(type, VFIO_NESTED_RINGS);
+	if (cmd->__reserved ||
+	    (type == VFIO_NESTED_RING_RESPONSE && cmd->eventfd != -1))
+		return -EINVAL;
+	if (vfio_nested_get_ring(nested, type))
 		return -EEXIST;
 
-	ring = vfio_nested_ring_create(cmd->entries, cmd->eventfd);
+	ring = vfio_nested_ring_create(cmd->entries, record_size[type],
+				       cmd->eventfd);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 
-	cmd->record_size = sizeof(struct vfio_nested_fault);
-	cmd->mmap_offset = RING_OFFSET(VFIO_NESTED_RING_FAULT);
-	cmd->mmap_size = ring->size;
-	cmd->producer_offset = offsetof(struct vfio_nested_ring_memory,
-					producer);
-	cmd->consumer_offset = offsetof(struct vfio_nested_ring_memory,
-					consumer);
-	cmd->lost_offset = offsetof(struct vfio_nested_ring_memory, lost);
-	cmd->records_offset = offsetof(struct vfio_nested_ring_memory, records);
-
 	/* Nothing can be undone once the ring is there: first tell, then do. */
+	describe_ring(cmd, ring);
 	ret = vfio_nested_respond(call);
-	if (!ret && !publish_ring(nested, ring))
+	if (!ret && !publish_ring(nested, type, ring))
 		ret = -EEXIST;
 	if (ret)
 		vfio_nested_ring_destroy(ring);
+	else
+		iommu_nested_flush(nested->viommu);
 	return ret;
 }
 
@@ -204,6 +239,16 @@ static const struct vfio_nested_ioctl nested_ioctls[] = {
 			  nested_ioctl_setup_ring),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_STATS, struct vfio_nested_stats,
 			  faults_aborted, nested_ioctl_stats),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_RESPOND, struct vfio_nested_respond,
+			  entries_uptr, vfio_nested_ioctl_respond),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_KICK, struct vfio_nested_kick, delivered,
+			  vfio_nested_ioctl_kick),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_SET_RUN, struct vfio_nested_run,
+			  __reserved, vfio_nested_ioctl_set_run),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_SAVE, struct vfio_nested_migrate,
+			  __reserved, vfio_nested_ioctl_save),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_RESTORE, struct vfio_nested_migrate,
+			  __reserved, vfio_nested_ioctl_restore),
 };
 
 static long nested_fops_ioctl(struct file *file, unsigned int cmd,
@@ -221,12 +266,13 @@ static int nested_fops_open(struct inode *inode, struct file *file)
 	nested = kzalloc_obj(*nested, GFP_KERNEL_ACCOUNT);
 	if (!nested)
 		return -ENOMEM;
+	mutex_init(&nested->kick);
 	init_waitqueue_head(&nested->wait);
 
 	nested->viommu = iommu_nested_viommu_create(&nested_user, nested);
 	if (IS_ERR(nested->viommu)) {
 		ret = PTR_ERR(nested->viommu);
-		kfree(nested);
+		nested_free(nested);
 		return ret;
 	}
 	file->private_data = nested;
@@ -244,12 +290,16 @@ static int nested_fops_release(struct inode *inode, struct file *file)
 
 static int nested_fops_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct vfio_nested_ring *ring = published_ring(file->private_data);
+	struct vfio_nested *nested = file->private_data;
+	struct vfio_nested_ring *ring;
+	u32 type;
 
-	if (!ring || vma->vm_pgoff !=
-		     RING_OFFSET(VFIO_NESTED_RING_FAULT) >> PAGE_SHIFT)
-		return -EINVAL;
-	return vfio_nested_ring_mmap(ring, vma);
+	for (type = 0; type < VFIO_NESTED_RINGS; type++) {
+		ring = vfio_nested_get_ring(nested, type);
+		if (ring && vma->vm_pgoff == RING_OFFSET(type) >> PAGE_SHIFT)
+			return vfio_nested_ring_mmap(ring, vma);
+	}
+	return -EINVAL;
 }
 
 static __poll_t nested_fops_poll(struct file *file,
@@ -259,27 +309,52 @@ static __poll_t nested_fops_poll(struct file *file,
 	struct vfio_nested_ring *ring;
 
 	poll_wait(file, &nested->wait, table);
-	ring = published_ring(nested);
+	/* Who waits for records has made room for them. */
+	iommu_nested_flush(nested->viommu);
+	ring = fault_ring(nested);
 	if (!ring || vfio_nested_ring_empty(ring))
 		return 0;
 	return EPOLLIN | EPOLLRDNORM;
 }
+
+#define SHOWN(counter) { #counter, offsetof(struct vfio_nested_stats, counter) }
+
+static const struct {
+	const char *name;
+	size_t offset;
+} shown_counters[] = {
+	SHOWN(bindings),
+	SHOWN(contexts),
+	SHOWN(invalidate_calls),
+	SHOWN(commands),
+	SHOWN(commands_refused),
+	SHOWN(events_delivered),
+	SHOWN(events_lost),
+	SHOWN(events_throttled),
+	SHOWN(faults),
+	SHOWN(faults_answered),
+	SHOWN(faults_expired),
+	SHOWN(faults_aborted),
+	SHOWN(faults_refused),
+	SHOWN(faults_pending),
+	SHOWN(faults_delivered),
+	SHOWN(faults_moved),
+	SHOWN(page_requests),
+	SHOWN(responses_refused),
+};
 
 static void nested_fops_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct vfio_nested *nested = file->private_data;
 	struct vfio_nested_stats stats;
 
+	size_t i;
+
 	iommu_nested_stats(nested->viommu, &stats);
 	seq_printf(seq, "viommu:\t%u\n", nested->viommu->id);
-	seq_printf(seq, "bindings:\t%llu\n", stats.bindings);
-	seq_printf(seq, "contexts:\t%llu\n", stats.contexts);
-	seq_printf(seq, "invalidate_calls:\t%llu\n", stats.invalidate_calls);
-	seq_printf(seq, "commands:\t%llu\n", stats.commands);
-	seq_printf(seq, "commands_refused:\t%llu\n", stats.commands_refused);
-	seq_printf(seq, "events_delivered:\t%llu\n", stats.events_delivered);
-	seq_printf(seq, "events_lost:\t%llu\n", stats.events_lost);
-	seq_printf(seq, "events_throttled:\t%llu\n", stats.events_throttled);
+	for (i = 0; i < ARRAY_SIZE(shown_counters); i++)
+		seq_printf(seq, "%s:\t%llu\n", shown_counters[i].name,
+			   *(u64 *)((void *)&stats + shown_counters[i].offset));
 }
 
 static const struct file_operations nested_fops = {

@@ -7,6 +7,7 @@
 
 #include <linux/fs.h>
 #include <linux/iommu-nested.h>
+#include <linux/mutex.h>
 #include <linux/wait.h>
 
 struct vfio_nested_ring;
@@ -14,19 +15,32 @@ struct vfio_nested_ring;
 /* Nothing that a user passes by size is larger; bounds what is read of it. */
 #define VFIO_NESTED_MAX_USER_SIZE	4096
 
+/* Types of rings. */
+#define VFIO_NESTED_RINGS	(VFIO_NESTED_RING_RESPONSE + 1)
+
 /**
  * struct vfio_nested - what a nested fd stands for
  * @viommu: holds the reference of the user interface until the file is closed
- * @ring: the fault ring, or NULL; set once (release) and then constant
+ * @rings: by enum vfio_nested_ring_type, or NULL; set once (release) and then constant
+ * @kick: who reads the response ring. Taken outside of the locks of iommu-nested; nobody
+ *	touches user memory under it.
  * @wait: who polls the nested fd
  *
  * Lives until the virtual IOMMU is gone, which may be long after the file.
  */
 struct vfio_nested {
 	struct iommu_nested_viommu *viommu;
-	struct vfio_nested_ring *ring;
+	struct vfio_nested_ring *rings[VFIO_NESTED_RINGS];
+	struct mutex kick; /* the response ring's index */
 	struct wait_queue_head wait;
 };
+
+static inline struct vfio_nested_ring *
+vfio_nested_get_ring(struct vfio_nested *nested, u32 type)
+{
+	/* Pairs with whoever sets it: what is in the ring comes with it. */
+	return smp_load_acquire(&nested->rings[type]);
+}
 
 struct vfio_nested *vfio_nested_from_file(struct file *file);
 
@@ -71,5 +85,11 @@ int vfio_nested_respond(const struct vfio_nested_call *call);
 int vfio_nested_respond_info(const struct vfio_nested_call *call,
 			     const struct iommu_nested_info *info, u32 type);
 void vfio_nested_policy_init(struct iommu_nested_policy *policy);
+
+int vfio_nested_ioctl_respond(void *object, struct vfio_nested_call *call);
+int vfio_nested_ioctl_kick(void *object, struct vfio_nested_call *call);
+int vfio_nested_ioctl_set_run(void *object, struct vfio_nested_call *call);
+int vfio_nested_ioctl_save(void *object, struct vfio_nested_call *call);
+int vfio_nested_ioctl_restore(void *object, struct vfio_nested_call *call);
 
 #endif /* _VFIO_NESTED_PRIVATE_H */

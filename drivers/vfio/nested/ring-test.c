@@ -8,7 +8,9 @@
 /* The suite is a module of its own, and nothing of ring.c is exported. */
 #include "ring.c"
 
-#define ENTRIES	16U
+#define ENTRIES		16U
+#define FAULT_SIZE	((u32)sizeof(struct vfio_nested_fault))
+#define RESPONSE_SIZE	((u32)sizeof(struct vfio_nested_response))
 
 /* Indexes at which a count of 32 bits, or its sign, wraps. */
 static const u32 corners[] = {
@@ -79,16 +81,20 @@ static void layout(struct kunit *test)
 	size_t producer = offsetof(struct vfio_nested_ring_memory, producer);
 	size_t consumer = offsetof(struct vfio_nested_ring_memory, consumer);
 	size_t lost = offsetof(struct vfio_nested_ring_memory, lost);
-	size_t records = offsetof(struct vfio_nested_ring_memory, records);
+	size_t held = offsetof(struct vfio_nested_ring_memory, held);
+	size_t records = VFIO_NESTED_RING_RECORDS;
 	u32 entries;
 
 	KUNIT_EXPECT_GE(test, consumer, producer + 64);
 	KUNIT_EXPECT_GE(test, lost, consumer + 64);
+	KUNIT_EXPECT_GE(test, held, lost + sizeof(u64));
 	KUNIT_EXPECT_GE(test, records, lost + 64);
+	KUNIT_EXPECT_EQ(test, records,
+			offsetof(struct vfio_nested_ring_memory, responses));
 
 	for (entries = VFIO_NESTED_RING_ENTRIES_MIN;
 	     entries <= VFIO_NESTED_RING_ENTRIES_MAX; entries *= 2) {
-		size_t bytes = vfio_nested_ring_bytes(entries);
+		size_t bytes = vfio_nested_ring_bytes(entries, FAULT_SIZE);
 		size_t used = records +
 			      entries * sizeof(struct vfio_nested_fault);
 
@@ -110,7 +116,7 @@ static bool push(struct vfio_nested_ring *ring, u64 address)
 
 static int ring_test_init(struct kunit *test)
 {
-	struct vfio_nested_ring *ring = vfio_nested_ring_create(ENTRIES, -1);
+	struct vfio_nested_ring *ring = vfio_nested_ring_create(ENTRIES, FAULT_SIZE, -1);
 
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
@@ -127,7 +133,7 @@ static void ring_test_exit(struct kunit *test)
 /* Let the ring have been in use for as long as it takes to reach @index. */
 static void start_at(struct vfio_nested_ring *ring, u32 index)
 {
-	ring->producer = index;
+	ring->index = index;
 	ring->memory->producer = index;
 	ring->memory->consumer = index;
 }
@@ -158,13 +164,13 @@ static void push_fills_and_loses(struct kunit *test)
 		for (n = 0; n < ENTRIES; n++) {
 			u32 slot = (first + n) % ENTRIES;
 
-			KUNIT_EXPECT_EQ(test, memory->records[slot].address, n);
+			KUNIT_EXPECT_EQ(test, memory->faults[slot].address, n);
 		}
 
 		/* One record read makes room for one. */
 		memory->consumer++;
 		KUNIT_EXPECT_TRUE(test, push(ring, 2000));
-		KUNIT_EXPECT_EQ(test, memory->records[first % ENTRIES].address,
+		KUNIT_EXPECT_EQ(test, memory->faults[first % ENTRIES].address,
 				2000);
 		KUNIT_EXPECT_FALSE(test, push(ring, 2001));
 	}
@@ -188,14 +194,141 @@ static void push_trusts_nothing(struct kunit *test)
 	memory->consumer = 5;
 	KUNIT_EXPECT_TRUE(test, push(ring, 6));
 	KUNIT_EXPECT_EQ(test, memory->producer, 6);
-	KUNIT_EXPECT_EQ(test, memory->records[5].address, 6);
+	KUNIT_EXPECT_EQ(test, memory->faults[5].address, 6);
 	KUNIT_EXPECT_EQ(test, memory->lost, 1);
+}
+
+static bool push_stall(struct vfio_nested_ring *ring)
+{
+	struct vfio_nested_fault fault = { .kind = VFIO_NESTED_FAULT_STALL };
+
+	return vfio_nested_ring_push(ring, &fault);
+}
+
+static void push_loses_only_events(struct kunit *test)
+{
+	struct vfio_nested_ring *ring = test->priv;
+	struct vfio_nested_ring_memory *memory = ring->memory;
+	u32 n;
+
+	for (n = 0; n < ENTRIES; n++)
+		KUNIT_EXPECT_TRUE(test, push_stall(ring));
+	KUNIT_EXPECT_FALSE(test, push_stall(ring));
+	KUNIT_EXPECT_EQ(test, memory->lost, 0);
+	KUNIT_EXPECT_FALSE(test, push(ring, 0));
+	KUNIT_EXPECT_EQ(test, memory->lost, 1);
+	KUNIT_EXPECT_EQ(test, memory->producer, ENTRIES);
+
+	vfio_nested_ring_set_held(ring, 3);
+	KUNIT_EXPECT_EQ(test, memory->held, 3);
+}
+
+static struct vfio_nested_ring *response_ring(struct kunit *test)
+{
+	struct vfio_nested_ring *ring =
+		vfio_nested_ring_create(ENTRIES, RESPONSE_SIZE, -1);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(ring));
+	return ring;
+}
+
+/* As the VMM does it. */
+static void put_response(struct vfio_nested_ring *ring, u64 cookie)
+{
+	struct vfio_nested_ring_memory *memory = ring->memory;
+	u32 slot = vfio_nested_ring_slot(memory->producer, ENTRIES);
+
+	memory->responses[slot] = (struct vfio_nested_response) {
+		.cookie = cookie,
+		.code = VFIO_NESTED_RESPONSE_ABORT,
+		.result = 0x5a5a5a5a,
+	};
+	memory->producer++;
+}
+
+static void responses_pass_once(struct kunit *test)
+{
+	struct vfio_nested_ring *ring = response_ring(test);
+	struct vfio_nested_ring_memory *memory = ring->memory;
+	struct vfio_nested_response got[ENTRIES];
+	size_t i;
+	u32 n;
+
+	for (i = 0; i < ARRAY_SIZE(corners); i++) {
+		u32 first = corners[i];
+
+		ring->index = first;
+		memory->producer = first;
+		memory->consumer = first;
+		KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring), 0);
+		for (n = 0; n < ENTRIES; n++) {
+			put_response(ring, 100 + n);
+			KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring),
+					n + 1);
+		}
+
+		vfio_nested_ring_read(ring, got, 5);
+		for (n = 0; n < 5; n++) {
+			KUNIT_EXPECT_EQ(test, got[n].cookie, 100 + n);
+			KUNIT_EXPECT_EQ(test, got[n].code,
+					VFIO_NESTED_RESPONSE_ABORT);
+			KUNIT_EXPECT_EQ(test, got[n].result, 0);
+			got[n].result = -(int)n;
+		}
+		vfio_nested_ring_consume(ring, got, 5);
+		KUNIT_EXPECT_EQ(test, memory->consumer, first + 5);
+		KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring),
+				ENTRIES - 5);
+		for (n = 0; n < 5; n++) {
+			u32 slot = (first + n) % ENTRIES;
+
+			KUNIT_EXPECT_EQ(test, memory->responses[slot].result,
+					-(int)n);
+		}
+
+		vfio_nested_ring_read(ring, got, 1);
+		KUNIT_EXPECT_EQ(test, got[0].cookie, 105);
+	}
+	vfio_nested_ring_destroy(ring);
+}
+
+static void responses_are_not_trusted(struct kunit *test)
+{
+	static const u32 absurd[] = {
+		ENTRIES + 1, 2 * ENTRIES, 0x7fffffff, 0x80000000, 0xffffffff,
+	};
+	struct vfio_nested_ring *ring = response_ring(test);
+	struct vfio_nested_ring_memory *memory = ring->memory;
+	struct vfio_nested_response got[3];
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(corners); i++) {
+		ring->index = corners[i];
+		memory->consumer = corners[i];
+		for (j = 0; j < ARRAY_SIZE(absurd); j++) {
+			memory->producer = corners[i] + absurd[j];
+			KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring),
+					-EINVAL);
+			KUNIT_EXPECT_EQ(test, memory->consumer, corners[i]);
+		}
+	}
+
+	/* The VMM writes over the kernel's own index: it is not read. */
+	ring->index = 7;
+	memset(memory, 0xa5, ring->size);
+	memory->producer = 10;
+	KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring), 3);
+	vfio_nested_ring_read(ring, got, 3);
+	vfio_nested_ring_consume(ring, got, 3);
+	KUNIT_EXPECT_EQ(test, memory->consumer, 10);
+	KUNIT_EXPECT_EQ(test, vfio_nested_ring_available(ring), 0);
+	vfio_nested_ring_destroy(ring);
 }
 
 static void create_refuses(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, PTR_ERR(vfio_nested_ring_create(12, -1)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(vfio_nested_ring_create(8, -2)), -EBADF);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vfio_nested_ring_create(12, FAULT_SIZE, -1)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vfio_nested_ring_create(8, FAULT_SIZE, -2)), -EBADF);
 }
 
 static struct kunit_case ring_test_cases[] = {
@@ -206,6 +339,9 @@ static struct kunit_case ring_test_cases[] = {
 	KUNIT_CASE(layout),
 	KUNIT_CASE(push_fills_and_loses),
 	KUNIT_CASE(push_trusts_nothing),
+	KUNIT_CASE(push_loses_only_events),
+	KUNIT_CASE(responses_pass_once),
+	KUNIT_CASE(responses_are_not_trusted),
 	KUNIT_CASE(create_refuses),
 	{}
 };

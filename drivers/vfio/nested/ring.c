@@ -3,10 +3,13 @@
  * Rings of records in memory that is shared with the VMM.
  *
  * Invariants:
- *  - all that the kernel reads of the shared memory is the consumer index, once
+ *  - all that the kernel reads of a fault ring's memory is the consumer index, once
  *    for each record, and any value of it is safe;
- *  - a record is complete in memory before the producer index covers it;
- *  - a record over which the consumer has not passed is not written again.
+ *  - of a response ring it reads the producer index and each record once, and any
+ *    value of them is safe;
+ *  - a record is complete in memory before the producer index covers it, and its result
+ *    before the consumer index has passed it;
+ *  - a fault over which the consumer has not passed is not written again.
  */
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -53,7 +56,8 @@ static void *alloc_shared(size_t size)
  * @eventfd: a file descriptor, or -1 for none. Returns ERR_PTR() of -EINVAL: not
  * a good number of entries, or not an eventfd; -EBADF: not open; -ENOMEM.
  */
-struct vfio_nested_ring *vfio_nested_ring_create(u32 entries, s32 eventfd)
+struct vfio_nested_ring *vfio_nested_ring_create(u32 entries, u32 record_size,
+						 s32 eventfd)
 {
 	struct vfio_nested_ring *ring;
 	int ret;
@@ -66,7 +70,8 @@ struct vfio_nested_ring *vfio_nested_ring_create(u32 entries, s32 eventfd)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&ring->lock);
 	ring->entries = entries;
-	ring->size = vfio_nested_ring_bytes(entries);
+	ring->record_size = record_size;
+	ring->size = vfio_nested_ring_bytes(entries, record_size);
 
 	if (eventfd != -1) {
 		ring->eventfd = eventfd_ctx_fdget(eventfd);
@@ -100,7 +105,10 @@ void vfio_nested_ring_destroy(struct vfio_nested_ring *ring)
 	kfree(ring);
 }
 
-/* Add a record; false, and counted, if there is no room. Any context. */
+/*
+ * Add a record; false if there is no room. An event is lost then, and counted; others
+ * are held back. Any context.
+ */
 bool vfio_nested_ring_push(struct vfio_nested_ring *ring,
 			   const struct vfio_nested_fault *fault)
 {
@@ -112,24 +120,75 @@ bool vfio_nested_ring_push(struct vfio_nested_ring *ring,
 	spin_lock_irqsave(&ring->lock, flags);
 	/* Pairs with the VMM's store-release after it has read a record. */
 	consumer = smp_load_acquire(&memory->consumer);
-	room = !vfio_nested_ring_full(ring->producer, consumer, ring->entries);
+	room = !vfio_nested_ring_full(ring->index, consumer, ring->entries);
 	if (room) {
-		u32 slot = vfio_nested_ring_slot(ring->producer, ring->entries);
+		u32 slot = vfio_nested_ring_slot(ring->index, ring->entries);
 
-		memory->records[slot] = *fault;
-		WRITE_ONCE(ring->producer, ring->producer + 1);
+		memory->faults[slot] = *fault;
+		WRITE_ONCE(ring->index, ring->index + 1);
 		/* Pairs with the VMM's load-acquire before it reads a record. */
-		smp_store_release(&memory->producer, ring->producer);
-	} else {
+		smp_store_release(&memory->producer, ring->index);
+	} else if (fault->kind == VFIO_NESTED_FAULT_EVENT) {
 		WRITE_ONCE(memory->lost, ++ring->lost);
 	}
 	spin_unlock_irqrestore(&ring->lock, flags);
 	return room;
 }
 
+/* Tell the VMM how many records wait for room. Any context. */
+void vfio_nested_ring_set_held(struct vfio_nested_ring *ring, u32 held)
+{
+	WRITE_ONCE(ring->memory->held, held);
+}
+
+/* How many responses there are, or -EINVAL: more than there can be. */
+int vfio_nested_ring_available(const struct vfio_nested_ring *ring)
+{
+	/* Pairs with the VMM's store-release after it has written a record. */
+	u32 producer = smp_load_acquire(&ring->memory->producer);
+	u32 num = producer - ring->index;
+
+	return num <= ring->entries ? num : -EINVAL;
+}
+
+/* Copy @num responses that are available. The VMM may be writing over them. */
+void vfio_nested_ring_read(const struct vfio_nested_ring *ring,
+			   struct vfio_nested_response *responses, u32 num)
+{
+	u32 i;
+
+	for (i = 0; i < num; i++) {
+		u32 slot = vfio_nested_ring_slot(ring->index + i, ring->entries);
+		const struct vfio_nested_response *from =
+			&ring->memory->responses[slot];
+
+		responses[i].cookie = READ_ONCE(from->cookie);
+		responses[i].code = READ_ONCE(from->code);
+		responses[i].result = 0;
+	}
+}
+
+/* Hand the results of @num responses back, and the room that they took. */
+void vfio_nested_ring_consume(struct vfio_nested_ring *ring,
+			      const struct vfio_nested_response *responses,
+			      u32 num)
+{
+	u32 i;
+
+	for (i = 0; i < num; i++) {
+		u32 slot = vfio_nested_ring_slot(ring->index + i, ring->entries);
+
+		WRITE_ONCE(ring->memory->responses[slot].result,
+			   responses[i].result);
+	}
+	ring->index += num;
+	/* Pairs with the VMM's load-acquire before it reads the results. */
+	smp_store_release(&ring->memory->consumer, ring->index);
+}
+
 bool vfio_nested_ring_empty(const struct vfio_nested_ring *ring)
 {
-	return READ_ONCE(ring->producer) == READ_ONCE(ring->memory->consumer);
+	return READ_ONCE(ring->index) == READ_ONCE(ring->memory->consumer);
 }
 
 void vfio_nested_ring_signal(struct vfio_nested_ring *ring)

@@ -9,6 +9,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
+#include <linux/stddef.h>
 #include <uapi/linux/vfio_nested.h>
 
 #define VFIO_NESTED_RING_ENTRIES_MIN	8
@@ -17,10 +18,14 @@
 
 /**
  * struct vfio_nested_ring_memory - the mapping, as the VMM finds it by offsets
- * @producer: written by the kernel, never read
- * @consumer: written by the VMM: any value
- * @lost: written by the kernel, never read
- * @records: written by the kernel, never read
+ * @producer: fault ring: written by the kernel, never read; response ring: written by
+ *	the VMM: any value
+ * @consumer: the other way round
+ * @lost: fault ring: written by the kernel, never read
+ * @held: fault ring: written by the kernel, never read
+ * @faults: records of a fault ring: written by the kernel, never read
+ * @responses: records of a response ring: written by the VMM; the kernel writes the
+ *	result
  *
  * What different sides write lies in different cache lines.
  */
@@ -28,26 +33,33 @@ struct vfio_nested_ring_memory {
 	__aligned(64) u32 producer;
 	__aligned(64) u32 consumer;
 	__aligned(64) u64 lost;
-	__aligned(64) struct vfio_nested_fault records[];
+	u32 held;
+	__aligned(64) union {
+		DECLARE_FLEX_ARRAY(struct vfio_nested_fault, faults);
+		DECLARE_FLEX_ARRAY(struct vfio_nested_response, responses);
+	};
 };
 
 /**
- * struct vfio_nested_ring - a fault ring
- * @lock: taken with interrupts off, because reports come from any context; takes
- *	no other
+ * struct vfio_nested_ring - a ring
+ * @lock: of a fault ring. Taken with interrupts off, because reports come from any
+ *	context; takes no other. A response ring is used by one thread at a time: by
+ *	the lock of its owner.
  * @memory: the shared memory
  * @size: its bytes, a multiple of PAGE_SIZE
  * @entries: number of records, a power of two
- * @producer: index of the next record; under @lock
+ * @record_size: bytes of a record
+ * @index: of the next record to be written (fault ring), or to be read; under @lock
  * @lost: records for which there was no room; under @lock
  * @eventfd: signalled after records were added, or NULL
  */
 struct vfio_nested_ring {
-	spinlock_t lock; /* producer, lost, and what the kernel writes to memory */
+	spinlock_t lock; /* index, lost, and what the kernel writes to memory */
 	struct vfio_nested_ring_memory *memory;
 	size_t size;
 	u32 entries;
-	u32 producer;
+	u32 record_size;
+	u32 index;
 	u64 lost;
 	struct eventfd_ctx *eventfd;
 };
@@ -75,17 +87,28 @@ static inline u32 vfio_nested_ring_slot(u32 index, u32 entries)
 	return index & (entries - 1);
 }
 
+/* Where the records are. */
+#define VFIO_NESTED_RING_RECORDS	offsetof(struct vfio_nested_ring_memory, faults)
+
 /* Bytes of a mapping that holds @entries records. */
-static inline size_t vfio_nested_ring_bytes(u32 entries)
+static inline size_t vfio_nested_ring_bytes(u32 entries, u32 record_size)
 {
-	return PAGE_ALIGN(offsetof(struct vfio_nested_ring_memory, records) +
-			  (size_t)entries * sizeof(struct vfio_nested_fault));
+	return PAGE_ALIGN(VFIO_NESTED_RING_RECORDS +
+			  (size_t)entries * record_size);
 }
 
-struct vfio_nested_ring *vfio_nested_ring_create(u32 entries, s32 eventfd);
+struct vfio_nested_ring *vfio_nested_ring_create(u32 entries, u32 record_size,
+						 s32 eventfd);
 void vfio_nested_ring_destroy(struct vfio_nested_ring *ring);
 bool vfio_nested_ring_push(struct vfio_nested_ring *ring,
 			   const struct vfio_nested_fault *fault);
+void vfio_nested_ring_set_held(struct vfio_nested_ring *ring, u32 held);
+int vfio_nested_ring_available(const struct vfio_nested_ring *ring);
+void vfio_nested_ring_read(const struct vfio_nested_ring *ring,
+			   struct vfio_nested_response *responses, u32 num);
+void vfio_nested_ring_consume(struct vfio_nested_ring *ring,
+			      const struct vfio_nested_response *responses,
+			      u32 num);
 bool vfio_nested_ring_empty(const struct vfio_nested_ring *ring);
 void vfio_nested_ring_signal(struct vfio_nested_ring *ring);
 int vfio_nested_ring_mmap(struct vfio_nested_ring *ring,
