@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Faults, answers and everything that ends faults, at once: threads make a device
+ * stall and ask for pages, answer in all ways, rightly or not, bind, unbind, reset,
+ * stop, save, set contexts, close, without any order. Whatever comes of a single call
+ * must be something that the uAPI documents; afterwards the counters must fit and a
+ * fault must be served as if nothing had been. Lock order, life times and leaks are for
+ * the kernel's own checkers, which a laboratory kernel has on.
+ *
+ * VFIO_NESTED_RACE_MS is how long each test takes, 1000 without it.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "capability.h"
+#include "fault.h"
+#include "scene.h"
+#include "test.h"
+
+#define THREADS_MAX	12
+#define RESPONSES	16
+/* Faults that were seen last */
+#define SEEN		64
+
+static char device_name[VN_PCI_NAME_LEN];
+
+FIXTURE(race) {
+	struct vn_scene scene;
+	struct vn_response_ring responses;
+	/* A second virtual IOMMU for the same device */
+	int other_fd;
+	unsigned int deadline;
+	struct vfio_nested_fault seen[SEEN];
+	unsigned int nr_seen;
+	bool stop;
+	/* The first result that should not be, and the number of calls */
+	int bad_result;
+	const char *bad_call;
+	unsigned long calls;
+	unsigned long answered;
+};
+
+struct thread {
+	FIXTURE_DATA(race) *self;
+	pthread_t id;
+	unsigned int seed;
+	void (*step)(struct thread *thread);
+};
+
+static unsigned int choose(struct thread *thread, unsigned int limit)
+{
+	return rand_r(&thread->seed) % limit;
+}
+
+/* A call that succeeds, or fails with one of the errors that follow it */
+#define EXPECTED(thread, call, ...)	expect(thread, #call, call, ##__VA_ARGS__, 0)
+
+static int expect(struct thread *thread, const char *call, int ret, ...)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	bool good = !ret;
+	va_list args;
+	int may;
+
+	va_start(args, ret);
+	while ((may = va_arg(args, int)))
+		good |= ret == may;
+	va_end(args);
+	__atomic_fetch_add(&self->calls, 1, __ATOMIC_RELAXED);
+	if (!good && !__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
+		self->bad_call = call;
+	return ret;
+}
+
+/* What can be wrong with an answer */
+#define ANSWER_ERRORS	-ENOENT, -EALREADY, -ETIMEDOUT, -ECANCELED, -ESTALE,	\
+			-EBUSY, -EINVAL, -ENODEV
+
+/* --- The device, and its guest's right answers ---------------------------- */
+
+/* Only one thread uses the channels. Even ones stall, odd ones ask for pages. */
+static void access_step(struct thread *thread)
+{
+	struct vn_scene *scene = &thread->self->scene;
+	unsigned int i = choose(thread, VN_TESTDEV_CHANNELS);
+	struct vn_channel_status status = vn_testdev_status(&scene->device, i);
+	const struct vn_access access = {
+		.op = VN_OP_WRITE,
+		.flags = i % 2 ? VN_ACCESS_ATS | VN_ACCESS_PRI : VN_ACCESS_STALL,
+		.iova = VN_SCENE_IOVA(i),
+		.length = sizeof(uint32_t) << choose(thread, 4),
+		.pasid = VN_PASID(VN_SCENE_PASID),
+		.outstanding = 1 << choose(thread, 3),
+	};
+
+	if (status.error == VN_ERROR_DISABLED || choose(thread, 200) == 0)
+		vn_scene_enable(scene);
+	if (status.state == VN_CHANNEL_STALLED ||
+	    status.state == VN_CHANNEL_WAITING) {
+		/* What an unbind has switched off does not come back by itself. */
+		if (choose(thread, 100) == 0)
+			vn_testdev_stop(&scene->device, i);
+		return;
+	}
+	if (choose(thread, 4) == 0)
+		vn_scene_unmap(scene, i);
+	vn_testdev_start(&scene->device, i, &access);
+	__atomic_fetch_add(&thread->self->calls, 1, __ATOMIC_RELAXED);
+}
+
+/* Only one thread reads the ring. */
+static void read_step(struct thread *thread)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	struct pollfd readable = { .fd = self->scene.guest.fd, .events = POLLIN };
+	struct vfio_nested_fault fault;
+	unsigned int at;
+
+	poll(&readable, 1, 1);
+	while (vn_ring_get(&self->scene.guest.ring, &fault)) {
+		if (!fault.cookie)
+			continue;
+		at = __atomic_fetch_add(&self->nr_seen, 1, __ATOMIC_RELAXED);
+		self->seen[at % SEEN] = fault;
+		vn_scene_map(&self->scene, (fault.address - VN_SCENE_IOVA(0)) >> 16 &
+					   (VN_TESTDEV_CHANNELS - 1));
+		if (choose(thread, 2))
+			EXPECTED(thread, vn_respond(self->scene.guest.fd,
+						    fault.cookie,
+						    VFIO_NESTED_RESPONSE_RETRY),
+				 ANSWER_ERRORS);
+	}
+}
+
+/* --- Answers -------------------------------------------------------------- */
+
+static struct vfio_nested_fault some_fault(struct thread *thread)
+{
+	return thread->self->seen[choose(thread, SEEN)];
+}
+
+static void answer_step(struct thread *thread)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	struct vfio_nested_response list[4];
+	uint32_t num = choose(thread, VN_ARRAY_SIZE(list) + 1);
+	uint32_t i;
+
+	for (i = 0; i < num; i++)
+		list[i] = (struct vfio_nested_response) {
+			.cookie = some_fault(thread).cookie,
+			.code = choose(thread, 20) ? 1 + choose(thread, 2) :
+						     choose(thread, 6),
+		};
+	EXPECTED(thread, vn_nested_respond(choose(thread, 8) ? self->scene.guest.fd :
+					   self->other_fd, list, &num),
+		 ANSWER_ERRORS);
+	__atomic_fetch_add(&self->answered, num, __ATOMIC_RELAXED);
+}
+
+/* Only one thread writes the response ring. */
+static void kick_step(struct thread *thread)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	unsigned int num = choose(thread, RESPONSES);
+	uint32_t taken;
+
+	while (num-- && vn_response_ring_put(&self->responses,
+					     some_fault(thread).cookie,
+					     1 + choose(thread, 3)))
+		;
+	EXPECTED(thread, vn_nested_kick(self->scene.guest.fd, &taken, NULL));
+}
+
+static void native_step(struct thread *thread)
+{
+	struct vfio_nested_fault fault = some_fault(thread);
+	int fd = thread->self->scene.guest.fd;
+	struct vfio_nested_command_smmuv3 command;
+
+	if (choose(thread, 20) == 0)
+		command = vn_cmd_stall_term(VN_SCENE_STREAM);
+	else if (fault.kind == VFIO_NESTED_FAULT_STALL)
+		command = vn_cmd_resume(VN_SCENE_STREAM, vn_event_stag(&fault),
+					choose(thread, 3));
+	else
+		command = vn_cmd_pri_resp(VN_SCENE_STREAM, VN_PASID(fault.pasid),
+					  fault.group, 1 + choose(thread, 2));
+	EXPECTED(thread, vn_nested_command(fd, command), ANSWER_ERRORS);
+	vn_sleep_ms(choose(thread, 2));
+}
+
+/* --- What ends faults ----------------------------------------------------- */
+
+static void bind_step(struct thread *thread)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	struct vn_scene *scene = &self->scene;
+
+	if (choose(thread, 4) == 0)
+		EXPECTED(thread, vn_nested_bind(scene->device.fd, self->other_fd,
+						VN_SCENE_STREAM), -EBUSY, -EEXIST);
+	else if (!EXPECTED(thread, vn_nested_bind(scene->device.fd, scene->guest.fd,
+						  VN_SCENE_STREAM),
+			   -EBUSY, -EEXIST))
+		EXPECTED(thread, vn_guest_translate(&scene->guest, VN_SCENE_STREAM),
+			 -ENOENT);
+	vn_sleep_ms(choose(thread, 3));
+}
+
+static void unbind_step(struct thread *thread)
+{
+	vn_sleep_ms(choose(thread, 10));
+	EXPECTED(thread, vn_nested_unbind(thread->self->scene.device.fd), -ENOENT);
+}
+
+static void context_step(struct thread *thread)
+{
+	struct vn_guest *guest = &thread->self->scene.guest;
+
+	if (choose(thread, 3) == 0)
+		EXPECTED(thread, vn_nested_set_context(guest->fd, VN_SCENE_STREAM,
+						       choose(thread, 3)),
+			 -ENOENT);
+	EXPECTED(thread, vn_guest_translate(guest, VN_SCENE_STREAM), -ENOENT);
+	vn_sleep_ms(choose(thread, 3));
+}
+
+static void reset_step(struct thread *thread)
+{
+	static const enum vn_reset ways[] = {
+		VN_RESET_VFIO, VN_RESET_FUNCTION, VN_RESET_HOT, VN_RESET_SYSFS,
+	};
+
+	EXPECTED(thread, vn_device_reset(&thread->self->scene.device,
+					 ways[choose(thread, VN_ARRAY_SIZE(ways))]),
+		 -EAGAIN, -EOPNOTSUPP);
+	vn_sleep_ms(choose(thread, 50));
+}
+
+static void run_step(struct thread *thread)
+{
+	int fd = thread->self->scene.guest.fd;
+
+	EXPECTED(thread, vn_nested_set_run(fd, VN_SCENE_STREAM, VFIO_NESTED_STOP),
+		 -ENOENT);
+	vn_sleep_ms(choose(thread, 5));
+	EXPECTED(thread, vn_nested_set_run(fd, VN_SCENE_STREAM, VFIO_NESTED_RUN),
+		 -ENOENT);
+	vn_sleep_ms(choose(thread, 10));
+}
+
+static void save_step(struct thread *thread)
+{
+	uint64_t data[2048];
+	uint32_t len = choose(thread, 4) ? sizeof(data) : 128;
+	int fd = thread->self->scene.guest.fd;
+
+	if (!EXPECTED(thread, vn_nested_save(fd, VN_SCENE_STREAM, data, &len),
+		      -ENOENT, -EBUSY, -ENOSPC) && choose(thread, 2))
+		EXPECTED(thread, vn_nested_restore(fd, VN_SCENE_STREAM, data, len),
+			 -ENOENT, -EBUSY, -ENOSPC);
+}
+
+/* The guest's driver switches page requests off and on. */
+static void request_step(struct thread *thread)
+{
+	struct vn_device *device = &thread->self->scene.device;
+
+	vn_device_enable_pri(device, choose(thread, 3) ? VN_SCENE_CREDITS : 0);
+	vn_sleep_ms(choose(thread, 10));
+}
+
+static void query_step(struct thread *thread)
+{
+	FIXTURE_DATA(race) *self = thread->self;
+	struct vfio_nested_stats stats;
+	struct vfio_nested_info info;
+
+	EXPECTED(thread, vn_nested_stats(self->scene.guest.fd, &stats));
+	EXPECTED(thread, vn_nested_info(self->scene.guest.fd, &info, NULL));
+	EXPECTED(thread, vn_nested_info(self->scene.device.fd, &info, NULL));
+	vn_sleep_ms(1);
+}
+
+/* A virtual IOMMU that is closed with whatever is in it */
+static void life_step(struct thread *thread)
+{
+	struct vn_scene *scene = &thread->self->scene;
+	struct vn_response_ring responses = {};
+	struct vn_ring ring = {};
+	struct vfio_nested_fault fault;
+	int fd = vn_nested_open();
+
+	if (EXPECTED(thread, fd < 0 ? fd : 0))
+		return;
+	vn_nested_unbind(scene->device.fd);
+	EXPECTED(thread, vn_nested_bind(scene->device.fd, fd, VN_SCENE_STREAM),
+		 -EBUSY);
+	EXPECTED(thread, vn_ring_open(&ring, fd, 8, -1));
+	EXPECTED(thread, vn_response_ring_open(&responses, fd, 8));
+	if (ring.map) {
+		uint64_t ste[2];
+
+		vn_guest_ste(&scene->guest, ste);
+		EXPECTED(thread, vn_nested_set_ste(fd, VN_SCENE_STREAM, ste),
+			 -ENOENT);
+		if (vn_ring_wait(&ring, &fault, choose(thread, 10)) && fault.cookie)
+			EXPECTED(thread, vn_respond(fd, fault.cookie,
+						    1 + choose(thread, 2)),
+				 ANSWER_ERRORS);
+	}
+	vn_response_ring_close(&responses);
+	vn_ring_close(&ring);
+	close(fd);
+	vn_sleep_ms(choose(thread, 5));
+}
+
+/* --- Races ---------------------------------------------------------------- */
+
+static void *run(void *data)
+{
+	struct thread *thread = data;
+
+	while (!__atomic_load_n(&thread->self->stop, __ATOMIC_RELAXED))
+		thread->step(thread);
+	return NULL;
+}
+
+static unsigned int duration_ms(void)
+{
+	const char *text = getenv("VFIO_NESTED_RACE_MS");
+
+	return text ? atoi(text) : 1000;
+}
+
+static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
+		 void (*const steps[])(struct thread *), unsigned int num)
+{
+	struct thread threads[THREADS_MAX] = {};
+	unsigned int i;
+
+	ASSERT_GE(THREADS_MAX, num);
+	for (i = 0; i < num; i++) {
+		threads[i].self = self;
+		threads[i].seed = i + 1;
+		threads[i].step = steps[i];
+		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
+					    &threads[i]));
+	}
+	vn_sleep_ms(duration_ms());
+	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < num; i++)
+		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
+	EXPECT_EQ(0, self->bad_result)
+		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
+	TH_LOG("%lu calls, %u faults seen", self->calls, self->nr_seen);
+	EXPECT_LT(0, self->nr_seen);
+}
+
+static int set_deadline(unsigned int ms)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", ms);
+	return vn_pci_policy(device_name, "fault_deadline_ms", text);
+}
+
+FIXTURE_SETUP(race)
+{
+	uint64_t need = VFIO_NESTED_CAP_STALL | VFIO_NESTED_CAP_PRI;
+	int ret;
+
+	self->other_fd = -1;
+	vn_scene_init(&self->scene, device_name, VFIO_NESTED_FAULT_PAGE_REQUEST);
+	vn_pci_policy_value(device_name, "fault_deadline_ms", &self->deadline);
+	ASSERT_OK(set_deadline(20));
+	ret = vn_scene_open(&self->scene, -1, RING);
+	if (ret == -EOPNOTSUPP || (!ret &&
+				   (self->scene.guest.info.caps & need) != need))
+		SKIP(return, "%s: no stalls, or no page requests", device_name);
+	ASSERT_EQ(0, ret) TH_LOG("%s", vn_reason());
+	ASSERT_OK(vn_response_ring_open(&self->responses, self->scene.guest.fd,
+					RESPONSES));
+	self->other_fd = vn_nested_open();
+	ASSERT_LE(0, self->other_fd);
+}
+
+static void expect_over(struct __test_metadata *_metadata, int fd)
+{
+	struct vfio_nested_stats stats;
+
+	EXPECT_OK(vn_faults_balance(fd, &stats));
+	EXPECT_EQ(0, stats.bindings);
+	EXPECT_EQ(0, stats.faults_pending);
+	EXPECT_GE(stats.faults, stats.faults_delivered);
+	EXPECT_GE(stats.faults_delivered, stats.faults_answered);
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	struct vn_scene *scene = &self->scene;
+	unsigned int i;
+
+	if (self->other_fd < 0)
+		goto out;
+	/* As if nothing had been */
+	vn_nested_unbind(scene->device.fd);
+	for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
+		vn_testdev_stop(&scene->device, i);
+	EXPECT_EQ(0, vn_testdev_count(&scene->device, VN_COUNT_BAD_RESPONSES));
+	expect_over(_metadata, scene->guest.fd);
+	expect_over(_metadata, self->other_fd);
+	EXPECT_OK(vn_device_reset(&scene->device, VN_RESET_VFIO));
+	EXPECT_OK(vn_nested_bind(scene->device.fd, scene->guest.fd,
+				 VN_SCENE_STREAM));
+	EXPECT_OK(vn_guest_translate(&scene->guest, VN_SCENE_STREAM));
+	EXPECT_OK(vn_scene_enable(scene));
+	for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
+		EXPECT_OK(vn_scene_unmap(scene, i));
+	vn_ring_drain(&scene->guest.ring, 0);
+	vn_nested_kick(scene->guest.fd, NULL, NULL);
+	vn_ring_drain(&scene->guest.ring, 0);
+	/* The deadline is short, and what else runs here is not. */
+	EXPECT_OK(vn_nested_unbind(scene->device.fd));
+	EXPECT_OK(set_deadline(self->deadline));
+	EXPECT_OK(vn_nested_bind(scene->device.fd, scene->guest.fd,
+				 VN_SCENE_STREAM));
+	EXPECT_OK(vn_guest_translate(&scene->guest, VN_SCENE_STREAM));
+	EXPECT_OK(vn_scene_serve(scene, 1));
+	scene->kind = VFIO_NESTED_FAULT_STALL;
+	EXPECT_OK(vn_scene_serve(scene, 2));
+	close(self->other_fd);
+out:
+	set_deadline(self->deadline);
+	vn_response_ring_close(&self->responses);
+	vn_scene_close(scene);
+}
+
+TEST_F_TIMEOUT(race, answers_and_deadlines, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		access_step, read_step, answer_step, answer_step, kick_step,
+		native_step, query_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, bindings_and_contexts, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		access_step, read_step, answer_step, kick_step, native_step,
+		bind_step, bind_step, unbind_step, context_step, query_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, resets, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		access_step, read_step, answer_step, kick_step, native_step,
+		reset_step, reset_step, bind_step, unbind_step, context_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, stopped_and_saved, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		access_step, read_step, answer_step, kick_step, native_step,
+		run_step, run_step, save_step, bind_step, unbind_step, request_step,
+		reset_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+TEST_F_TIMEOUT(race, lives, SLOW)
+{
+	static void (*const steps[])(struct thread *) = {
+		access_step, read_step, answer_step, life_step, life_step,
+		bind_step, context_step, reset_step, request_step,
+	};
+
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+int main(int argc, char **argv)
+{
+	struct vn_want want = { .engine = VN_TESTDEV, .can_stall = VN_YES };
+
+	if (vn_session_pick(&want, NULL, 0, device_name)) {
+		ksft_print_header();
+		ksft_exit_skip("%s\n", vn_reason());
+	}
+	return test_harness_run(argc, argv);
+}
