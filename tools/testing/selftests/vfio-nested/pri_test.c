@@ -213,7 +213,7 @@ FIXTURE_TEARDOWN(request)
 	stop_asking(_metadata, &self->asking);
 }
 
-static struct vfio_nested_fault raise(struct __test_metadata *_metadata,
+static struct vfio_nested_fault raise_request(struct __test_metadata *_metadata,
 				      struct asking *asking,
 				      const FIXTURE_VARIANT(request) *variant)
 {
@@ -259,7 +259,7 @@ TEST_F(request, is_answered)
 	uint8_t got[SIZE];
 	uint64_t ipa;
 
-	fault = raise(_metadata, &self->asking, variant);
+	fault = raise_request(_metadata, &self->asking, variant);
 	ipa = map_for(_metadata, &self->asking, variant->pasid, IOVA(0));
 	ASSERT_OK(vn_respond(self->asking.guest.fd, fault.cookie, RETRY));
 	EXPECT_DONE(device, 1);
@@ -288,7 +288,7 @@ TEST_F(request, is_invalid)
 	struct vfio_nested_fault fault;
 	uint64_t ipa;
 
-	fault = raise(_metadata, &self->asking, variant);
+	fault = raise_request(_metadata, &self->asking, variant);
 	ipa = map_for(_metadata, &self->asking, variant->pasid, IOVA(0));
 	ASSERT_OK(vn_respond(self->asking.guest.fd, fault.cookie, ABORT));
 	EXPECT_FAILED(device, 1, VN_ERROR_PAGE_INVALID);
@@ -308,7 +308,7 @@ TEST_F(request, is_a_failure)
 	uint16_t status;
 	uint64_t ipa;
 
-	fault = raise(_metadata, &self->asking, variant);
+	fault = raise_request(_metadata, &self->asking, variant);
 	ASSERT_OK(vn_respond(self->asking.guest.fd, fault.cookie, TERMINATE));
 	EXPECT_FAILED(device, 1, VN_ERROR_PAGE_FAILURE);
 	ASSERT_OK(vn_device_pri_status(device, &status));
