@@ -22,7 +22,7 @@
 									\
 	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
 	if (!(__info.caps & VFIO_NESTED_CAP_##cap))			\
-		SKIP(return, "%s: a guest has no " #cap " here",	\
+		SKIP(return, "%.15s: a guest has no " #cap " here",	\
 		     (device)->pci.name);				\
 } while (0)
 
