@@ -39,7 +39,8 @@ int soak_device_tables(struct soak_vm *vm, struct soak_device *device)
 	ret = vn_guest_stage1(guest, PAGE_BITS, VA_BITS, ASID(device, 0));
 	if (!ret)
 		ret = vn_guest_pasids(guest, format, CD_BITS);
-	if (!ret)
+	/* Who may not stall must not be told to: CD.S is illegal with STE.S1STALLD. */
+	if (!ret && device->stalls)
 		vn_guest_stalls(guest);
 	for (i = 0; i < SOAK_PASIDS && !ret; i++)
 		ret = vn_guest_space(guest, &device->spaces[i], pasids[i],
@@ -286,9 +287,15 @@ static int finish(struct soak_vm *vm, struct soak_device *device,
 		       check_write(vm, device, index) : 0;
 	vm->book->count.failed++;
 	if (!possible(now, status.error))
-		return soak_fail(vm, "an access that %s failed: %s", asks(now) ?
+		return soak_fail(vm, "an access (%u) that %s failed at 0x%" PRIx64
+				 " of 0x%" PRIx64 ": %s; %" PRIu64 " resets, %" PRIu64
+				 " contexts%s", now->access.op, asks(now) ?
 				 "asks for pages" : "stalls",
-				 vn_channel_error_name(status.error));
+				 vn_testdev_error_address(&device->device, index),
+				 now->access.iova,
+				 vn_channel_error_name(status.error),
+				 vm->book->count.resets, vm->book->count.contexts,
+				 vm->book->disturbed ? ", disturbed" : "");
 	if (!now->may_fail && !now->disturbed)
 		vm->book->count.unexplained++;
 	return 0;

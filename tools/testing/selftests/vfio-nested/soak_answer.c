@@ -315,6 +315,16 @@ static int answer_right(struct soak_vm *vm, const struct soak_answer *answer)
 			pages);
 }
 
+/* Response Failure is for the whole function: nobody gets a page any more. */
+static void fail_requests(struct soak_device *device)
+{
+	unsigned int i;
+
+	device->failed = true;
+	for (i = 0; i < SOAK_CHANNELS; i++)
+		device->channels[i].now.disturbed = true;
+}
+
 /* What is said to a fault of an access that is under way */
 static int decide(struct soak_vm *vm, struct soak_answer *answer)
 {
@@ -336,7 +346,8 @@ static int decide(struct soak_vm *vm, struct soak_answer *answer)
 	} else if (dice < 21 && (!asks || dice == 20)) {
 		answer->code = VFIO_NESTED_RESPONSE_TERMINATE;
 		may_fail(answer);
-		answer->device->failed |= asks;
+		if (asks)
+			fail_requests(answer->device);
 	} else if (answer_right(vm, answer)) {
 		return -EIO;
 	}
