@@ -362,6 +362,8 @@ void iommu_nested_refused(struct iommu_nested_binding *binding,
 			  const struct vfio_nested_fault *fault);
 bool iommu_nested_next_pending(struct iommu_nested_binding *binding, u32 kind,
 			       u32 *pos, u64 *key);
+bool iommu_nested_abort_request(struct iommu_nested_binding *binding,
+				struct iommu_nested_answer *answer);
 void iommu_nested_requests_lost(struct iommu_nested_binding *binding);
 int iommu_nested_claim_stall(struct iommu_nested_binding *binding, u16 tag,
 			     u32 code, struct iommu_nested_answer *answer);

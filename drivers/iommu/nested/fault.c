@@ -287,6 +287,43 @@ void iommu_nested_end_slot(struct iommu_nested_table *table,
 	iommu_nested_table_end(table, slot, end);
 }
 
+/**
+ * iommu_nested_abort_request - end a page request that the device has forgotten
+ * @binding: of the device
+ * @answer: what the backend is to tell the hardware, if that still makes sense
+ *
+ * For when the backend resets the device's page request interface: it calls this until
+ * there are no more. Records that nobody has to answer, and which have not been
+ * delivered, go as well.
+ *
+ * Context: as iommu_nested_report_fault().
+ * Return: true: one has been aborted; false: there are none.
+ */
+bool iommu_nested_abort_request(struct iommu_nested_binding *binding,
+				struct iommu_nested_answer *answer)
+{
+	struct iommu_nested_table *table = binding->viommu->table;
+	struct list_head *requests = &binding->pending->requests;
+	struct iommu_nested_slot *slot, *next;
+	unsigned long flags;
+	bool found = false;
+
+	spin_lock_irqsave(&table->lock, flags);
+	list_for_each_entry_safe(slot, next, requests, siblings) {
+		found = iommu_nested_slot_answerable(slot);
+		iommu_nested_end_slot(table, slot, IOMMU_NESTED_ABORTED,
+				      VFIO_NESTED_RESPONSE_ABORT, answer);
+		if (found)
+			break;
+	}
+	spin_unlock_irqrestore(&table->lock, flags);
+
+	if (!found)
+		iommu_nested_faults_flush(table);
+	return found;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_abort_request);
+
 /* Faults of @binding are taken from now on. */
 void iommu_nested_faults_open(struct iommu_nested_binding *binding)
 {
