@@ -34,10 +34,10 @@ struct vfio_nested_ring_memory {
 	__aligned(64) u32 consumer;
 	__aligned(64) u64 lost;
 	u32 held;
-	__aligned(64) union {
+	union {
 		DECLARE_FLEX_ARRAY(struct vfio_nested_fault, faults);
 		DECLARE_FLEX_ARRAY(struct vfio_nested_response, responses);
-	};
+	} __aligned(64);
 };
 
 /**
