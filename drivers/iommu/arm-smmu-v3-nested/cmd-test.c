@@ -424,7 +424,8 @@ static struct kunit_suite cmd_suite = {
 
 /* An SMMU with all options, and one with none */
 static const struct smmu_vcmd_limits rich = {
-	.asid16 = true, .ril = true, .ds = true, .ats = true, .ssid_bits = 20,
+	.asid16 = true, .ril = true, .ds = true, .ats = true, .pri = true,
+	.stall = true, .ssid_bits = 20,
 };
 
 static const struct smmu_vcmd_limits plain;
@@ -447,6 +448,9 @@ static const struct {
 	{ 0x13, SMMU_VCMD_TLBI, false, 0x0000000003f1f000ULL, 0xffffffffffffff01ULL },
 	{ 0x30, SMMU_VCMD_TLBI, false, 0, 0 },
 	{ 0x40, SMMU_VCMD_ATC, true, 0xfffffffffffffa00ULL, 0xfffffffffffff03fULL },
+	{ 0x41, SMMU_VCMD_PRI_RESP, true, 0xfffffffffffff800ULL, 0x31ff },
+	{ 0x44, SMMU_VCMD_RESUME, true, 0xffffffff00003000ULL, 0xffff },
+	{ 0x45, SMMU_VCMD_STALL_TERM, true, 0xffffffff00000000ULL, 0 },
 	{ 0x46, SMMU_VCMD_SYNC, false, 0, 0 },
 };
 
@@ -497,10 +501,82 @@ static void vcmd_opcodes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, out.kind, guest_commands[i].kind);
 		KUNIT_EXPECT_EQ(test, out.has_sid, guest_commands[i].has_sid);
 		KUNIT_EXPECT_EQ(test, out.vsid, 0);
-		/* ATC_INV is for an SMMU with ATS, the others for any. */
+		/* Some are for an SMMU with ATS, PRI or stalls, the others for any. */
 		KUNIT_EXPECT_EQ_MSG(test, result(op, 0, &plain),
-				    op == 0x40 ? -EOPNOTSUPP : 0, "opcode %#x", op);
+				    op == 0x40 || op == 0x41 || op == 0x44 ||
+				    op == 0x45 ? -EOPNOTSUPP : 0, "opcode %#x", op);
 	}
+}
+
+static void vcmd_features(struct kunit *test)
+{
+	struct smmu_vcmd_limits limits = plain;
+
+	limits.ats = true;
+	KUNIT_EXPECT_EQ(test, result(0x40, 0, &limits), 0);
+	KUNIT_EXPECT_EQ(test, result(0x41, 0, &limits), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, result(0x44, 0, &limits), -EOPNOTSUPP);
+	limits = plain;
+	limits.pri = true;
+	KUNIT_EXPECT_EQ(test, result(0x40, 0, &limits), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, result(0x41, 0, &limits), 0);
+	KUNIT_EXPECT_EQ(test, result(0x45, 0, &limits), -EOPNOTSUPP);
+	limits = plain;
+	limits.stall = true;
+	KUNIT_EXPECT_EQ(test, result(0x41, 0, &limits), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, result(0x44, 0, &limits), 0);
+	KUNIT_EXPECT_EQ(test, result(0x45, 0, &limits), 0);
+}
+
+static struct smmu_vcmd_answer answer_of(u64 word0, u64 word1)
+{
+	__le64 cmd[CMD_DWORDS] = { cpu_to_le64(word0), cpu_to_le64(word1) };
+	struct smmu_vcmd_answer answer;
+
+	memset(&answer, 0xff, sizeof(answer));
+	smmu_vcmd_get_answer(cmd, &answer);
+	return answer;
+}
+
+static void vcmd_answers(struct kunit *test)
+{
+	static const u32 resume[] = {
+		VFIO_NESTED_RESPONSE_TERMINATE, VFIO_NESTED_RESPONSE_RETRY,
+		VFIO_NESTED_RESPONSE_ABORT, VFIO_NESTED_RESPONSE_RETRY,
+	};
+	static const u32 pri[] = {
+		VFIO_NESTED_RESPONSE_TERMINATE, VFIO_NESTED_RESPONSE_ABORT,
+		VFIO_NESTED_RESPONSE_RETRY,
+	};
+	struct smmu_vcmd_answer answer;
+	u64 i;
+
+	for (i = 0; i < ARRAY_SIZE(resume); i++) {
+		u64 word0 = 0xffffffff00000044ULL | i << 12;
+
+		KUNIT_EXPECT_EQ(test, result(word0, 0xfedc, &rich), 0);
+		answer = answer_of(word0, 0xfedc);
+		KUNIT_EXPECT_EQ(test, answer.code, resume[i]);
+		KUNIT_EXPECT_EQ(test, answer.tag, 0xfedc);
+		KUNIT_EXPECT_FALSE(test, answer.ssv);
+		KUNIT_EXPECT_EQ(test, answer.ssid, 0);
+	}
+	for (i = 0; i < ARRAY_SIZE(pri); i++) {
+		u64 word0 = 0xffffffffabcde841ULL;
+
+		KUNIT_EXPECT_EQ(test, result(word0, i << 12 | 0x1a5, &rich), 0);
+		answer = answer_of(word0, i << 12 | 0x1a5);
+		KUNIT_EXPECT_EQ(test, answer.code, pri[i]);
+		KUNIT_EXPECT_EQ(test, answer.group, 0x1a5);
+		KUNIT_EXPECT_TRUE(test, answer.ssv);
+		KUNIT_EXPECT_EQ(test, answer.ssid, 0xabcde);
+		/* Without SSV there is no PASID, whatever the field says. */
+		answer = answer_of(word0 & ~BIT_ULL(11), i << 12);
+		KUNIT_EXPECT_FALSE(test, answer.ssv);
+		KUNIT_EXPECT_EQ(test, answer.ssid, 0);
+	}
+	/* The fourth response is reserved, and would stop the queue. */
+	KUNIT_EXPECT_EQ(test, result(0x41, 3 << 12, &rich), -EINVAL);
 }
 
 /* Every bit of every command. Fields with rules of their own have other tests. */
@@ -618,7 +694,7 @@ static void vcmd_asid(struct kunit *test)
 
 static void vcmd_ssid(struct kunit *test)
 {
-	static const u64 ops[] = { 0x01, 0x02, 0x05, 0x40 };
+	static const u64 ops[] = { 0x01, 0x02, 0x05, 0x40, 0x41 };
 	struct smmu_vcmd_limits limits = rich;
 	unsigned int i, bit;
 
@@ -750,6 +826,8 @@ static void vcmd_random(struct kunit *test)
 
 static struct kunit_case vcmd_cases[] = {
 	KUNIT_CASE(vcmd_opcodes),
+	KUNIT_CASE(vcmd_features),
+	KUNIT_CASE(vcmd_answers),
 	KUNIT_CASE(vcmd_bits),
 	KUNIT_CASE(vcmd_word1_low),
 	KUNIT_CASE(vcmd_ranges),

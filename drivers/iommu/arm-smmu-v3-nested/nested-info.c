@@ -31,7 +31,8 @@ MODULE_PARM_DESC(guest_ats,
 			 IDR1_ATTR_PERMS_OVR | IDR1_ATTR_TYPES_OVR)
 #define GUEST_IDR3	(IDR3_HAD | IDR3_PPS | IDR3_STT | IDR3_RIL |	\
 			 IDR3_BBML | IDR3_E0PD)
-#define GUEST_IDR5	(IDR5_GRAN4K | IDR5_GRAN16K | IDR5_GRAN64K | IDR5_VAX)
+#define GUEST_IDR5	(IDR5_GRAN4K | IDR5_GRAN16K | IDR5_GRAN64K | IDR5_VAX |	\
+			 IDR5_STALL_MAX)
 #define IDR5_OAS_48	5
 
 static bool smmu_has_ats(const struct smmu_device *smmu)

@@ -182,7 +182,7 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	vdev->viommu = viommu;
 	vdev->kind = SMMU_VSTE_BYPASS;
 	vdev->may_stall = smmu_may_stall(master, &binding->policy);
-	smmu_vdev_refill(vdev);
+	smmu_vdev_init_floods(vdev);
 	INIT_WORK(&vdev->throttle_work, smmu_throttle_work);
 
 	mutex_lock(&master->lock);
@@ -278,6 +278,7 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 	if (ret)
 		return ret;
 
+	smmu_vdev_pause(vdev);
 	mutex_lock(&master->lock);
 	/* For a reset newer kernels take a device with ATS off its stage 2. */
 	if (!vdev->in_reset && !smmu_overlay_in_force(master)) {
@@ -290,7 +291,7 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 		vdev->vste[1] = context->data.smmuv3.ste[1];
 	}
 	smmu_records_lock(master->smmu);
-	smmu_vdev_refill(vdev);
+	smmu_vdev_forgive(vdev);
 	smmu_records_unlock(master->smmu);
 	smmu_master_update(master);
 unlock:

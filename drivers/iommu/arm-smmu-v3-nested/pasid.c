@@ -18,9 +18,12 @@ static u32 pci_pasid_bits(struct pci_dev *pdev)
 	int features = pci_pasid_features(pdev);
 	int num = pci_max_pasids(pdev);
 
-	/* A path that does not carry them, among others, is refused here. */
-	if (features < 0 || num <= 0 || pci_enable_pasid(pdev, features))
+	if (features < 0 || num <= 0)
 		return 0;
+	if (pci_enable_pasid(pdev, features)) {
+		pci_notice(pdev, "PASIDs stay off: a bridge above does not carry them, or does not send everything upstream (ACS); with a device tree some kernels need pci=config_acs=xx111x1@pci:VENDOR:DEVICE for it\n");
+		return 0;
+	}
 	return ilog2(num);
 }
 

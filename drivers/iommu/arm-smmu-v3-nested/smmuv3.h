@@ -491,7 +491,9 @@ int smmu_nested_info(struct device *dev,
 		     struct iommu_nested_info *info);
 
 /* throttle.c */
-void smmu_vdev_refill(struct smmu_vdev *vdev);
+void smmu_vdev_init_floods(struct smmu_vdev *vdev);
+void smmu_vdev_pause(struct smmu_vdev *vdev);
+void smmu_vdev_forgive(struct smmu_vdev *vdev);
 bool smmu_flood_take_token(struct smmu_flood *flood);
 u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq);
 void smmu_vdev_throttle(struct smmu_vdev *vdev);

@@ -239,6 +239,11 @@ static void ste_layout(struct kunit *test)
 	smmu_ste_make_s2(&ste, &s2);
 	expect_ste(test, &ste, 0xd, 1ULL << 19 | 1ULL << 25 | 1ULL << 28, word2,
 		   0x123456789000);
+	s2.ppar = true;
+	smmu_ste_make_s2(&ste, &s2);
+	expect_ste(test, &ste, 0xd, 1ULL << 18 | 1ULL << 19 | 1ULL << 25 |
+		   1ULL << 28, word2, 0x123456789000);
+	s2.ppar = false;
 
 	memset(&ste, 0xff, sizeof(ste));
 	nested(&ste, &s2_a, WORD0_S1(PTR_A), WORD1_S1, false);

@@ -8,28 +8,54 @@
  *  - records of recoverable faults that were taken cost nothing, since there is a
  *    bound for those already: they have to be answered.
  */
+#include <linux/delay.h>
+
 #include "smmuv3.h"
 
 /* Records that a device may cause at once, and in each second after that. */
 #define SMMU_FLOOD_BURST	4096
 #define SMMU_FLOOD_RATE		2048
+/* What setting a context costs a device that was stopped: some 100 records' time. */
+#define SMMU_FLOOD_PAUSE_MS	50
 
-static void flood_refill(struct smmu_flood *flood)
+static void flood_init(struct smmu_flood *flood)
 {
 	flood->tokens = SMMU_FLOOD_BURST;
 	flood->refilled = jiffies;
 }
 
 /**
- * smmu_vdev_refill - let a device cause records again
+ * smmu_vdev_init_floods - let a device cause records
+ * @vdev: the guest's overlay; nobody else knows of it yet
+ */
+void smmu_vdev_init_floods(struct smmu_vdev *vdev)
+{
+	flood_init(&vdev->events);
+	flood_init(&vdev->requests);
+}
+
+/**
+ * smmu_vdev_pause - keep a device that has been throttled from going on at once
  * @vdev: the guest's overlay
  *
- * Called with both queues' locks held, or before anybody else knows of @vdev.
+ * Called without locks. Without this a guest could flood by setting contexts: there
+ * are always some records that come before a device is stopped.
  */
-void smmu_vdev_refill(struct smmu_vdev *vdev)
+void smmu_vdev_pause(struct smmu_vdev *vdev)
 {
-	flood_refill(&vdev->events);
-	flood_refill(&vdev->requests);
+	if (READ_ONCE(vdev->throttled))
+		msleep(SMMU_FLOOD_PAUSE_MS);
+}
+
+/**
+ * smmu_vdev_forgive - let a device that has been throttled cause records again
+ * @vdev: the guest's overlay
+ *
+ * Called with the locks of both queues held. Its accounts stay as they are: a new
+ * context buys no new burst.
+ */
+void smmu_vdev_forgive(struct smmu_vdev *vdev)
+{
 	WRITE_ONCE(vdev->throttled, false);
 }
 
