@@ -19,6 +19,11 @@
 #define SLOWEST_MS	2000
 #define DEADLINE_MS	300
 #define LONG_ENOUGH_MS	2500
+/*
+ * Accesses of each channel of a device that floods. All channels have more of them
+ * together than the SMMU can stall.
+ */
+#define FLOOD_PIECES	8
 
 static char names[SCENES][VN_PCI_NAME_LEN];
 static unsigned int nr_names;
@@ -89,18 +94,24 @@ FIXTURE_TEARDOWN(load)
 #define AREA_IOVA(n)	(0x50000000ULL + (n) * 0x100000ULL)
 #define AREAS		2
 
-static int start_area(struct vn_scene *scene, unsigned int n, uint32_t flags)
+static int start_pieces(struct vn_scene *scene, unsigned int n, uint32_t flags,
+			unsigned int pieces)
 {
 	const struct vn_access access = {
 		.op = VN_OP_WRITE,
 		.flags = flags,
 		.iova = AREA_IOVA(n),
-		.length = AREA_SIZE,
+		.length = pieces * PIECE_SIZE,
 		.pasid = VN_PASID(VN_SCENE_PASID),
-		.outstanding = PIECES,
+		.outstanding = pieces,
 	};
 
 	return vn_testdev_start(&scene->device, n, &access);
+}
+
+static int start_area(struct vn_scene *scene, unsigned int n, uint32_t flags)
+{
+	return start_pieces(scene, n, flags, PIECES);
 }
 
 static void fill_buffer(struct vn_scene *scene, uint8_t *data)
@@ -129,6 +140,27 @@ static void expect_full(struct __test_metadata *_metadata, struct vn_scene *scen
 	EXPECT_EQ(max, stats.faults);
 }
 
+/* Accesses of the areas that are not finished */
+static unsigned int pending(struct vn_scene *scene)
+{
+	unsigned int i, sum = 0;
+
+	for (i = 0; i < AREAS; i++)
+		sum += vn_testdev_status(&scene->device, i).pending;
+	return sum;
+}
+
+/* The last answer needs a moment as well: no fault comes after it. */
+static bool wait_for_fault(struct vn_scene *scene, struct vfio_nested_fault *fault)
+{
+	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
+
+	while (pending(scene) && vn_now_ms() < end)
+		if (vn_ring_wait(&scene->guest.ring, fault, 1))
+			return true;
+	return false;
+}
+
 TEST_F_TIMEOUT(load, stall_max_is_reached, SLOW)
 {
 	struct vn_scene *scene = &self->scenes[0];
@@ -154,14 +186,13 @@ TEST_F_TIMEOUT(load, stall_max_is_reached, SLOW)
 	expect_full(_metadata, scene, max);
 
 	/* Each answer makes room for another one. */
-	while (vn_testdev_status(&scene->device, 0).pending ||
-	       vn_testdev_status(&scene->device, 1).pending) {
+	while (pending(scene)) {
 		unsigned int area, page;
 
-		ASSERT_EQ(1, vn_ring_wait(&scene->guest.ring, &fault, VN_TIMEOUT_MS))
-			TH_LOG("%u and %u accesses wait for ever",
-			       vn_testdev_status(&scene->device, 0).pending,
-			       vn_testdev_status(&scene->device, 1).pending);
+		if (!wait_for_fault(scene, &fault)) {
+			ASSERT_EQ(0, pending(scene)) TH_LOG("waiting for ever");
+			break;
+		}
 		ASSERT_EQ(VFIO_NESTED_FAULT_STALL, fault.kind);
 		area = fault.address >= AREA_IOVA(1);
 		page = (fault.address - AREA_IOVA(area)) / VN_PAGE;
@@ -474,7 +505,7 @@ static void flood(struct vn_scene *scene, int to, uint32_t flags)
 			if (status.state == VN_CHANNEL_IDLE ||
 			    status.state == VN_CHANNEL_OK ||
 			    status.state == VN_CHANNEL_ERROR)
-				start_area(scene, i, flags);
+				start_pieces(scene, i, flags, FLOOD_PIECES);
 		}
 		vn_ring_drain(&scene->guest.ring, 0);
 		vn_guest_translate(&scene->guest, VN_SCENE_STREAM);
@@ -530,7 +561,7 @@ static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	close(from[1]);
 	EXPECT_GT(SLOWEST_MS, beside.slowest_ms);
 	/* The processor has more to do as well, so this is no exact science. */
-	EXPECT_LT(alone.rounds / 20, beside.rounds);
+	EXPECT_LT(alone.rounds / 5, beside.rounds);
 	ASSERT_OK(vn_faults_balance(works->guest.fd, &stats));
 	EXPECT_EQ(alone.rounds + beside.rounds, stats.faults);
 	EXPECT_EQ(stats.faults, stats.faults_answered);

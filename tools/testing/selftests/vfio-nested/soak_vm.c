@@ -258,8 +258,11 @@ static int check_devices(struct soak_vm *vm)
 		responses += vn_testdev_count(device, VN_COUNT_PAGE_RESPONSES);
 		stalls += vn_testdev_count(device, VN_COUNT_STALLS);
 		if (vn_testdev_count(device, VN_COUNT_BAD_RESPONSES))
-			return soak_fail(vm, "%s got responses that it waits not for",
-					 device->pci.name);
+			return soak_fail(vm, "%s got responses that it waits not for; %"
+					 PRIu64 " resets, %" PRIu64 " contexts%s",
+					 device->pci.name, vm->book->count.resets,
+					 vm->book->count.contexts,
+					 vm->book->disturbed ? ", disturbed" : "");
 	}
 	if (vm->book->count.resets || vm->book->disturbed)
 		return 0;
