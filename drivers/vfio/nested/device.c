@@ -340,9 +340,8 @@ void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev)
 	ndev->in_reset = true;
 	if (ndev->binding) {
 		iommu_nested_reset_prepare(ndev->binding);
-		/* The reset forgets what the guest allowed. */
-		if (ndev->page_requests)
-			iommu_nested_set_page_requests(ndev->binding, 0);
+		/* The reset forgets what the guest allowed, or what was restored. */
+		iommu_nested_set_page_requests(ndev->binding, 0);
 	}
 	ndev->page_requests = 0;
 	mutex_unlock(&ndev->lock);
