@@ -971,10 +971,11 @@ TEST_F(answer, by_ring_with_bad_ones)
 	EXPECT_FALSE(vn_response_ring_put(&self->responses, 0, RETRY));
 	ASSERT_OK(vn_nested_kick(self->guest.fd, &taken, NULL));
 	EXPECT_EQ(VN_ARRAY_SIZE(answers), taken);
-	for (i = 0; i < VN_ARRAY_SIZE(answers); i++)
+	for (i = 0; i < VN_ARRAY_SIZE(answers); i++) {
 		EXPECT_EQ(answers[i].result,
 			  vn_response_ring_record(&self->responses, i)->result)
 			TH_LOG("answer %u", i);
+	}
 	EXPECT_RETRIED(self, 0);
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	EXPECT_RETRIED(self, 2);

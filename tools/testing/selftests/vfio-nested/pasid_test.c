@@ -648,10 +648,11 @@ TEST_F_TIMEOUT(dss, many_at_once, SLOW)
 		for (k = 0; k < VN_TESTDEV_CHANNELS; k++)
 			EXPECT_DONE(device, k);
 	}
-	for (i = 0; i < MANY_PASIDS; i++)
+	for (i = 0; i < MANY_PASIDS; i++) {
 		EXPECT_TRUE(holds(device->vm, many[i].page,
 				  i % VN_TESTDEV_CHANNELS, 0, SIZE))
 			TH_LOG("PASID %u", 1 + i * 61);
+	}
 }
 
 /* Two devices of a machine have tables of their own: the same PASID is not the same. */

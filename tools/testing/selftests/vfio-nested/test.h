@@ -22,9 +22,20 @@
 #define TEST_TIMEOUT_DEFAULT	120
 #define SLOW			240
 
-/* A library call that must succeed; shows the library's own reason. */
-#define ASSERT_OK(call) ASSERT_EQ(0, call) TH_LOG("%s", vn_reason())
-#define EXPECT_OK(call) EXPECT_EQ(0, call) TH_LOG("%s", vn_reason())
+/*
+ * A library call that must succeed; shows the library's own reason. One statement
+ * each, so that they are good for the body of a loop.
+ */
+#define ASSERT_OK(call) do {						\
+	int __ret = call;						\
+									\
+	ASSERT_EQ(0, __ret) TH_LOG(#call ": %s", vn_reason());		\
+} while (0)
+#define EXPECT_OK(call) do {						\
+	int __ret = call;						\
+									\
+	EXPECT_EQ(0, __ret) TH_LOG(#call ": %s", vn_reason());		\
+} while (0)
 
 /* The device of wish number @index; skips the test without it. */
 #define NEED_DEVICE(index) ({						\
