@@ -29,12 +29,12 @@
 #define ASSERT_OK(call) do {						\
 	int __ret = call;						\
 									\
-	ASSERT_EQ(0, __ret) TH_LOG(#call ": %s", vn_reason());		\
+	ASSERT_EQ(0, __ret) TH_LOG("%s: %s", #call, vn_reason());		\
 } while (0)
 #define EXPECT_OK(call) do {						\
 	int __ret = call;						\
 									\
-	EXPECT_EQ(0, __ret) TH_LOG(#call ": %s", vn_reason());		\
+	EXPECT_EQ(0, __ret) TH_LOG("%s: %s", #call, vn_reason());		\
 } while (0)
 
 /* The device of wish number @index; skips the test without it. */
