@@ -84,7 +84,8 @@ struct iommu_nested_policy {
  * @caps: VFIO_NESTED_CAP_* bits
  * @virtual_id_bits: virtual ids are smaller than 1 << this, 1 to 64
  * @pasid_bits: see struct vfio_nested_info
- * @max_pending: see struct vfio_nested_info
+ * @max_pending: see struct vfio_nested_info; the same for all devices of an IOMMU, at
+ *	most IOMMU_NESTED_MAX_PENDING
  * @msi_start: see struct vfio_nested_info
  * @msi_size: see struct vfio_nested_info
  * @arch_len: bytes of @arch that are valid
@@ -192,7 +193,7 @@ struct iommu_nested_answer {
  *	or none (0). They are enabled in the device when a context with ATS is in
  *	force as well. Errors: EOPNOTSUPP, EPERM.
  * @set_tag: put @tag, by which the guest will name a stall, into the raw record of
- *	@fault. NULL where the backend reports no stalls.
+ *	@fault. Called with the table's lock held.
  * @restore_request: @fault is a page request of another binding, and comes from the
  *	user: check it, and make its raw record from the rest. NULL where none can
  *	be restored. Errors: EINVAL: this device cannot ask like that.
@@ -214,9 +215,8 @@ struct iommu_nested_answer {
  *	not written. Called with viommu->sem held for reading.
  *
  * All but @owns, @info and @set_tag are called with viommu->sem held for writing,
- * except where stated. All but @set_tag may sleep. @stop, @run and @respond are
- * required where @info says that there are recoverable faults, @set_tag where they
- * are stalls.
+ * except where stated. All but @set_tag may sleep. @stop, @run, @set_tag and @respond
+ * are required where @info says that there are recoverable faults.
  *
  * Recoverable faults, and who answers them: when @reset_prepare or @unbind has
  * returned, none that was reported before is in the hardware any more: the backend

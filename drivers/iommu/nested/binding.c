@@ -6,6 +6,8 @@
  *  - a binding is in viommu->bindings exactly while the backend knows it, and
  *    its virtual id is unique there;
  *  - it holds a reference to its virtual IOMMU;
+ *  - its faults end with it, or with a reset: first none is taken any more, then the
+ *    backend ends those that are in the hardware, then they are ended in the table;
  *  - a failed bind leaves the device, the virtual IOMMU and the backend as they
  *    were.
  */
@@ -161,8 +163,9 @@ EXPORT_SYMBOL_GPL(iommu_nested_bind);
  * @binding: from iommu_nested_bind(); freed
  *
  * The device is back on what the IOMMU core attached; no report for it is in
- * flight and none will come. Its pending faults are over. May be called between iommu_nested_reset_prepare()
- * and iommu_nested_reset_done(), and then the latter must not follow.
+ * flight and none will come. Its pending faults are over. May be called between
+ * iommu_nested_reset_prepare() and iommu_nested_reset_done(), and then the latter
+ * must not follow.
  *
  * Context: process; takes viommu->sem and the backend's locks; may end the
  * last reference to the virtual IOMMU.
@@ -213,8 +216,8 @@ EXPORT_SYMBOL_GPL(iommu_nested_find);
  * @binding: the device's
  *
  * No DMA of the device passes, and no report comes, until
- * iommu_nested_reset_done(). A context that is set meanwhile is checked and
- * kept, and is used from then on.
+ * iommu_nested_reset_done(). Its pending faults are over. A context that is set
+ * meanwhile is checked and kept, and is used from then on.
  *
  * Context: process; takes viommu->sem and the backend's locks.
  */

@@ -123,6 +123,7 @@ static bool add_fault(struct iommu_nested_table *table,
 		      struct iommu_nested_binding *binding,
 		      struct vfio_nested_fault *fault, u64 key)
 {
+	const struct iommu_nested_backend *backend = binding->viommu->backend;
 	struct iommu_nested_pending *pending = binding->pending;
 	struct iommu_nested_slot *slot;
 
@@ -132,8 +133,8 @@ static bool add_fault(struct iommu_nested_table *table,
 	if (!slot)
 		return false;
 	if (fault->kind == VFIO_NESTED_FAULT_STALL)
-		table->viommu->backend->set_tag(&slot->record,
-						iommu_nested_slot_index(table, slot));
+		backend->set_tag(&slot->record,
+				 iommu_nested_slot_index(table, slot));
 	fault->cookie = slot->record.cookie;
 	iommu_nested_deadline_arm(pending);
 	return true;

@@ -109,8 +109,8 @@ int iommu_nested_binding_set_page_requests(struct iommu_nested_binding *binding,
  * @credits: requests that may be outstanding at a time; 0: none
  *
  * Context: process; takes viommu->sem and the backend's locks.
- * Return: 0; -EOPNOTSUPP: neither the device, the IOMMU nor the backend is without the
- * means for it; -EPERM: the administrator has not allowed it. Never for 0 @credits.
+ * Return: 0; -EOPNOTSUPP: the device, the IOMMU or the backend cannot do that; -EPERM:
+ * the administrator has not allowed it. No error where @credits is 0.
  */
 int iommu_nested_set_page_requests(struct iommu_nested_binding *binding,
 				   u32 credits)

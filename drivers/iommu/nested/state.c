@@ -22,6 +22,9 @@
 
 #define PASID_BITS	20
 
+/* As of any structure of the uAPI. */
+#define MAX_STATE_SIZE	4096
+
 static int find_stopped(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			struct iommu_nested_binding **found)
 {
@@ -171,6 +174,8 @@ static int parse(struct restore *restore, void *data, u32 len)
 	if (len < sizeof(*state) || state->size < sizeof(*state) ||
 	    state->size > len || state->size % sizeof(u64))
 		return -EINVAL;
+	if (state->size > MAX_STATE_SIZE)
+		return -E2BIG;
 	if (memchr_inv(state + 1, 0, state->size - sizeof(*state)))
 		return -E2BIG;
 	if (state->flags)
@@ -203,6 +208,7 @@ static int restore_request(struct iommu_nested_binding *binding,
 {
 	struct iommu_nested_table *table = binding->viommu->table;
 	const struct iommu_nested_backend *backend = binding->viommu->backend;
+	struct iommu_nested_pending *pending = binding->pending;
 	struct iommu_nested_slot *slot;
 	int ret;
 
@@ -218,11 +224,11 @@ static int restore_request(struct iommu_nested_binding *binding,
 	if (ret)
 		return ret;
 
-	spin_lock_irq(&table->lock);
 	/* Deadlines have not run since the device was stopped. */
-	slot = iommu_nested_table_restore(table, binding->pending,
+	spin_lock_irq(&table->lock);
+	slot = iommu_nested_table_restore(table, pending,
 					  binding->policy.fault_quota, fault,
-					  iommu_nested_expiry(binding, binding->pending->stopped_at));
+					  iommu_nested_expiry(binding, pending->stopped_at));
 	spin_unlock_irq(&table->lock);
 	return PTR_ERR_OR_ZERO(slot);
 }

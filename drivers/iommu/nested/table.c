@@ -220,8 +220,9 @@ static bool admit(struct iommu_nested_table *table,
 
 /* Give @fault a slot; there is one. The caller puts it into a queue. */
 static struct iommu_nested_slot *
-occupy(struct iommu_nested_table *table, struct iommu_nested_pending *pending,
-       const struct vfio_nested_fault *fault, u64 key, u64 expires)
+fill_slot(struct iommu_nested_table *table,
+	  struct iommu_nested_pending *pending,
+	  const struct vfio_nested_fault *fault, u64 key, u64 expires)
 {
 	struct iommu_nested_slot *slot =
 		list_first_entry(&table->free, struct iommu_nested_slot, queue);
@@ -274,7 +275,7 @@ iommu_nested_table_add(struct iommu_nested_table *table,
 	if (!taken)
 		return NULL;
 
-	slot = occupy(table, pending, fault, key, expires);
+	slot = fill_slot(table, pending, fault, key, expires);
 	if (pending->gap && !is_stall(fault)) {
 		slot->record.flags |= VFIO_NESTED_FAULT_GAP;
 		pending->gap = false;
@@ -301,7 +302,7 @@ iommu_nested_table_restore(struct iommu_nested_table *table,
 	if (is_fault(fault) && look_up_group(table, pending, group_key(fault)))
 		return ERR_PTR(-EINVAL);
 
-	slot = occupy(table, pending, fault, 0, expires);
+	slot = fill_slot(table, pending, fault, 0, expires);
 	list_add_tail(&slot->queue, &pending->parked);
 	if (!is_stop_marker(fault))
 		table->page_requests++;

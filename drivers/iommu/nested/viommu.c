@@ -100,11 +100,10 @@ int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_viommu_info);
 
-static bool can_have_faults(const struct iommu_nested_backend *backend,
-			    const struct iommu_nested_info *info)
+static bool can_have_faults(const struct iommu_nested_backend *backend)
 {
 	return backend->respond && backend->stop && backend->run &&
-	       (backend->set_tag || !(info->caps & VFIO_NESTED_CAP_STALL));
+	       backend->set_tag;
 }
 
 static int tie(struct iommu_nested_viommu *viommu,
@@ -117,7 +116,7 @@ static int tie(struct iommu_nested_viommu *viommu,
 	ret = backend->info(binding->dev, &binding->policy, info);
 	if (ret)
 		return ret;
-	if (WARN_ON_ONCE(info->max_pending && !can_have_faults(backend, info)))
+	if (WARN_ON_ONCE(info->max_pending && !can_have_faults(backend)))
 		return -ENODEV;
 	ret = iommu_nested_table_size(viommu->table, info->max_pending);
 	if (ret)

@@ -618,11 +618,11 @@ enum vfio_nested_response_code {
  * @result: in: any; out, in the response ring only: zero, or a negative errno
  *
  * A cookie is good for one answer. Errors: ENOENT: there was never such a fault in
- * this virtual IOMMU; EALREADY: it has been answered; ETIMEDOUT: its deadline was
- * over first; ECANCELED: a reset, an unbind or the end of the binding was first;
- * ESTALE: it was over, so long ago that the kernel does not know how; EINVAL:
- * @code is none of the enum; EBUSY: the device is stopped. Where there is an error
- * no hardware was touched.
+ * this virtual IOMMU, or its record is still held back; EALREADY: it has been
+ * answered; ETIMEDOUT: its deadline was over first; ECANCELED: a reset, an unbind or
+ * the end of the binding was first; ESTALE: it was over, so long ago that the kernel
+ * does not know how; EINVAL: @code is none of the enum; EBUSY: the device is stopped.
+ * Where there is an error no hardware was touched.
  */
 struct vfio_nested_response {
 	__aligned_u64 cookie;
@@ -666,8 +666,9 @@ struct vfio_nested_respond {
  *
  * Carries out all answers that are in the response ring, and delivers what is held
  * back, as far as there is room. Each answer has a result of its own in its record;
- * a bad one does not keep the next from being carried out. At most as many answers
- * are taken as the ring holds. It works with any ring missing.
+ * a bad one does not keep the next from being carried out; while no device is bound
+ * each of them gets ENODEV. At most as many answers are taken as the ring holds. It
+ * works with any ring missing.
  *
  * Errors: EINVAL: the producer index of the response ring is more than its size
  * ahead of the consumer index: nothing was taken; EINTR: a fatal signal arrived
@@ -762,17 +763,18 @@ struct vfio_nested_state {
  * leaves pending page requests unanswered, because somebody else will answer them.
  * RESTORE puts the state into a device that has been bound and stopped and has no
  * context yet, of the same nested fd or of another one: the same device after its
- * VMM has been replaced, or one that VFIO has migrated. Its pending records are
- * reported again, with cookies of their own. The device goes on with VFIO_NESTED_RUN.
+ * VMM has been replaced, or one that VFIO has migrated. The device goes on with
+ * VFIO_NESTED_RUN; then its pending records are reported again, with cookies of
+ * their own, and their deadlines begin anew.
  *
  * A stalled access is in the SMMU itself and cannot be moved.
  *
  * Errors: ENOENT: no device with this virtual id is bound; EBUSY: the device is not
  * stopped; SAVE: a stall is pending, to be answered before the device is stopped;
- * RESTORE: the device has a context or pending faults; ENOSPC: SAVE: @data_len is
- * too small, and has been set to what is needed; RESTORE: more records than may be
- * pending; EINVAL: RESTORE: the data is not consistent or the context is not legal
- * here; EOPNOTSUPP: it is of another backend.
+ * RESTORE: the device has a context or pending faults, or is in reset; ENOSPC: SAVE:
+ * @data_len is too small, and has been set to what is needed; RESTORE: more records
+ * than may be pending; EINVAL: RESTORE: the data is not consistent or the context is
+ * not legal here; EOPNOTSUPP: it is of another backend.
  */
 struct vfio_nested_migrate {
 	__u32 size;
