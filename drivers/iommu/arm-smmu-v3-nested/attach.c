@@ -153,6 +153,24 @@ static u32 master_wants_pri(const struct smmu_master *master)
 	return vdev->credits;
 }
 
+/* Not called with a queue's lock held: who throttles a device does not get here. */
+static void enable_requests(struct smmu_master *master, u32 credits)
+{
+	struct smmu_vdev *vdev = master->vdev;
+	bool forget = !vdev->restored;
+
+	if (!master->pri_granted) {
+		/* What comes before run nobody would take. */
+		if (vdev->stopped)
+			return;
+		/* The guest has not waited for the end of those of before. */
+		if (forget)
+			smmu_vdev_abort_requests(vdev);
+	}
+	vdev->restored = false;
+	smmu_pri_enable(master, credits, forget);
+}
+
 /**
  * smmu_master_update - bring entries, ATS and page requests in line with the state
  * @master: its lock is held
@@ -175,7 +193,7 @@ void smmu_master_update(struct smmu_master *master)
 	if (ats)
 		smmu_ats_enable(master);
 	if (credits && master->ats_enabled)
-		smmu_pri_enable(master, credits);
+		enable_requests(master, credits);
 }
 
 /**

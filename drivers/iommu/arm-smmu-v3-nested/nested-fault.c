@@ -251,6 +251,32 @@ static void refuse_requests(struct smmu_vdev *vdev)
 }
 
 /**
+ * smmu_vdev_abort_requests - end page requests that the device is about to forget
+ * @vdev: the guest's overlay; its master's lock is held
+ *
+ * Answers that come later find nothing: a group's number may be another one's then.
+ * Also those go that nobody has looked at yet. May sleep.
+ */
+void smmu_vdev_abort_requests(struct smmu_vdev *vdev)
+{
+	struct smmu_device *smmu = vdev->master->smmu;
+	struct iommu_nested_answer answer;
+	struct smmu_batch batch;
+	__le64 cmd[CMD_DWORDS];
+
+	smmu_evtq_process(smmu, &smmu->priq);
+	batch.num = 0;
+	while (iommu_nested_abort_request(vdev->binding, &answer)) {
+		smmu_answer_cmd(&answer, cmd);
+		smmu_batch_add(smmu, &batch, cmd);
+	}
+	if (!batch.num)
+		return;
+	smmu_batch_finish(smmu, &batch);
+	iommu_nested_requests_lost(vdev->binding);
+}
+
+/**
  * smmu_vdev_end_faults - leave nothing of a device waiting in the hardware
  * @vdev: the guest's overlay; its master's lock is held, its entries refuse every
  *	access, its page requests are off, and the core takes no report any more

@@ -363,7 +363,9 @@ static int smmu_nested_set_page_requests(struct iommu_nested_binding *binding,
 		return -EOPNOTSUPP;
 
 	mutex_lock(&master->lock);
-	if (vdev->credits != credits && !master->pri_kept)
+	if (!credits)
+		master->pri_kept = false;
+	if (vdev->credits != credits)
 		smmu_pri_disable(master);
 	vdev->credits = credits;
 	smmu_master_update(master);
@@ -375,9 +377,17 @@ static int smmu_nested_restore_request(struct iommu_nested_binding *binding,
 				       struct vfio_nested_fault *fault)
 {
 	struct smmu_vdev *vdev = binding->backend_data;
+	struct smmu_master *master = vdev->master;
+	int ret;
 
-	return smmu_record_restore(fault, binding->virtual_id,
-				   vdev->master->pasid_bits);
+	ret = smmu_record_restore(fault, binding->virtual_id,
+				  master->pasid_bits);
+	if (ret)
+		return ret;
+	mutex_lock(&master->lock);
+	vdev->restored = true;
+	mutex_unlock(&master->lock);
+	return 0;
 }
 
 static struct iommu_nested_backend smmu_nested_backend = {

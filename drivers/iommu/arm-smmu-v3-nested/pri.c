@@ -5,7 +5,8 @@
  * Invariants:
  *  - a function has page requests enabled only while it has ATS, except between the
  *    two owners of a device that has been saved (smmu_master.pri_kept);
- *  - before they are enabled, whatever is left of an earlier time is forgotten;
+ *  - before they are enabled, whatever is left of an earlier time is forgotten, unless
+ *    somebody has come to answer it;
  *  - the credits of all functions together fit into the PRI queue.
  *
  * The PCI core offers a module no function that enables them, so the capability is
@@ -154,11 +155,12 @@ static u32 pri_capacity(const struct smmu_master *master)
  * smmu_pri_enable - let a function ask for pages
  * @master: smmu_pri_supported(), with ATS enabled; its lock is held
  * @credits: page requests that it may have outstanding; it may get less
+ * @forget: nobody will answer what it may still be waiting for
  *
  * May sleep. Where the PRI queue is promised to others already the function stays
  * as it is: the log says so.
  */
-void smmu_pri_enable(struct smmu_master *master, u32 credits)
+void smmu_pri_enable(struct smmu_master *master, u32 credits, bool forget)
 {
 	bool is_virtfn = to_pci_dev(master->dev)->is_virtfn;
 	u32 capacity;
@@ -182,7 +184,8 @@ void smmu_pri_enable(struct smmu_master *master, u32 credits)
 		   max(master->pri_limit, master->pri_granted));
 	if (is_virtfn)
 		return;
-	pri_forget(master);
+	if (forget)
+		pri_forget(master);
 	pci_write_config_dword(pri_function(master),
 			       master->pri_cap + PCI_PRI_ALLOC_REQ,
 			       master->pri_granted);

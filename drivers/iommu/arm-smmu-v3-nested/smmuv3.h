@@ -310,6 +310,7 @@ struct smmu_flood {
  *	the master is attached to
  * @stopped: between stop and run: no DMA
  * @credits: page requests that the guest lets it have outstanding
+ * @restored: it has some outstanding already, from elsewhere
  * @terminated: what it had stalled has been ended in the hardware, so that stalls of
  *	which there still is a record must not be answered; event queue's lock
  * @stalls: accesses that are stalled until the guest answers
@@ -329,6 +330,7 @@ struct smmu_vdev {
 	bool in_reset;
 	bool stopped;
 	u32 credits;
+	bool restored;
 	bool terminated;
 	atomic_t stalls;
 	bool throttled;
@@ -445,7 +447,7 @@ void smmu_pasid_disable(struct smmu_master *master);
 void smmu_pri_init(struct smmu_master *master);
 bool smmu_pri_supported(const struct smmu_master *master);
 bool smmu_pri_is_shared(const struct smmu_master *master);
-void smmu_pri_enable(struct smmu_master *master, u32 credits);
+void smmu_pri_enable(struct smmu_master *master, u32 credits, bool forget);
 void smmu_pri_disable(struct smmu_master *master);
 
 /* master.c */
@@ -477,6 +479,7 @@ void smmu_answer_cmd(const struct iommu_nested_answer *answer,
 		     __le64 cmd[CMD_DWORDS]);
 int smmu_nested_respond(struct iommu_nested_viommu *core,
 			const struct iommu_nested_answer *answers, u32 num);
+void smmu_vdev_abort_requests(struct smmu_vdev *vdev);
 void smmu_vdev_end_faults(struct smmu_vdev *vdev);
 
 /* nested-info.c */
