@@ -106,34 +106,51 @@ class Qtest:
 
 
 class Edu:
-    """QEMU's edu on the root bus, set up by hand: it copies four bytes."""
+    """QEMU's edu on the root bus, set up by hand: it copies words of four bytes.
 
-    ADDR = 0x40000              # of its buffer, as its registers want it
+    Its buffer cannot be seen but by copying, so it is filled while addresses are
+    physical.
+    """
 
-    def __init__(self, machine, ecam, window, slot):
-        self._m, self._bar = machine, window
+    BUFFER, WORDS, LOADED = 0x40000, 256, 0x800
+
+    def __init__(self, machine, ecam, window, slot, scratch):
+        # pylint: disable=too-many-arguments,too-many-positional-arguments
+        self._m, self._bar, self._scratch = machine, window, scratch
         self.RID = slot << 3    # pylint: disable=invalid-name
         config = ecam + (slot << 15)
         machine.writel(config + 0x10, window)
         machine.writel(config + 0x04, 6)
-        self._word = 0
         if machine.readl(window) & 0xff != 0xed:
             raise RuntimeError("edu is not where it was put")
+        machine.write(scratch, b"".join((0x5eed0000 + word).to_bytes(4, "little")
+                                        for word in range(self.WORDS)))
+        self._copy(scratch, self.BUFFER, 4 * self.WORDS, 1)
+        self._next = 0
 
-    def _copy(self, source, destination, command):
-        for offset, value in ((0x80, source), (0x88, destination), (0x90, 4), (0x98, command)):
+    def _copy(self, source, destination, size, command):
+        for offset, value in ((0x80, source), (0x88, destination), (0x90, size),
+                              (0x98, command)):
             self._m.writeq(self._bar + offset, value)
-        self._m.step(200000000)     # its DMA starts after 100 ms
+        self._m.step(200000000)     # it starts after 100 ms
         if self._m.readl(self._bar + 0x98) & 1:
             raise RuntimeError("edu is not done")
 
     def load(self, address):
         """From memory to the device."""
-        self._copy(address, self.ADDR, 1)
+        self._copy(address, self.BUFFER + self.LOADED, 4, 1)
+
+    def loaded(self):
+        """What load() has got; addresses are physical at this time."""
+        self._copy(self.BUFFER + self.LOADED, self._scratch, 4, 3)
+        return self._m.readl(self._scratch)
 
     def store(self, address):
-        """From the device to memory."""
-        self._copy(self.ADDR, address, 3)
+        """From the device to memory; returns what it writes, a new value each time."""
+        word = self._next
+        self._next += 1
+        self._copy(self.BUFFER + 4 * word, address, 4, 3)
+        return 0x5eed0000 + word
 
 
 class Testdev:

@@ -152,6 +152,13 @@ static bool look_up(SMMUv3Nested *n, SMMUNestedConfig *config, Walk *walk)
     }
     walk->entry = smmu_translate(bs, &cfg, address, flags_of(walk->access), &walk->fault);
     if (!walk->entry) {
+        /*
+         * QEMU ascribes to stage 1 what its TLB finds forbidden by stage 2 alone,
+         * and what stage 2 refuses for a table of stage 1.
+         */
+        if (cfg.stage == SMMU_STAGE_2 || walk->fault.is_ipa_descriptor) {
+            walk->fault.stage = SMMU_STAGE_2;
+        }
         find_ipa(bs, &cfg, walk);
         return false;
     }
