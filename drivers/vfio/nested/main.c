@@ -158,6 +158,8 @@ static int nested_ioctl_invalidate(void *object,
 				      cmd->entry_len,
 				      u64_to_user_ptr(cmd->entries_uptr),
 				      cmd->entry_num, &consumed);
+	/* The guest's answers may have been among the commands. */
+	iommu_nested_flush(nested->viommu);
 	cmd->entry_num = consumed;
 	/* Also on error: the caller has to know what has taken effect. */
 	return vfio_nested_respond(call) ?: ret;
