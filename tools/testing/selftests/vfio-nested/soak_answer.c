@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "soak_vm.h"
 #include "util.h"
@@ -17,17 +16,9 @@
 static uint64_t cookies[COOKIES];
 static unsigned int nr_cookies;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 static unsigned int age_ms(const struct vfio_nested_fault *fault)
 {
-	uint64_t now = now_ns();
+	uint64_t now = soak_now_ns();
 
 	return now > fault->timestamp ? (now - fault->timestamp) / 1000000 : 0;
 }
@@ -55,6 +46,13 @@ static bool before_reset(const struct soak_answer *answer)
 {
 	return answer->device->was_reset &&
 	       answer->fault.timestamp < answer->device->reset_ns;
+}
+
+/* Page requests do not outlive the entry that lets the device make them. */
+static bool before_away(const struct soak_answer *answer)
+{
+	return answer->fault.kind == VFIO_NESTED_FAULT_PAGE_REQUEST &&
+	       answer->fault.timestamp < answer->device->away_ns;
 }
 
 static void may_fail(struct soak_answer *answer)
@@ -87,7 +85,7 @@ static int judge(struct soak_vm *vm, struct soak_answer *answer, int ret)
 			return 0;
 		return soak_fail(vm, "an answer from before the reset was taken");
 	case -ECANCELED:
-		if (before_reset(answer))
+		if (before_reset(answer) || before_away(answer))
 			return 0;
 		break;
 	case -ETIMEDOUT:
@@ -98,7 +96,8 @@ static int judge(struct soak_vm *vm, struct soak_answer *answer, int ret)
 		break;
 	case -ESTALE:
 		may_fail(answer);
-		if (before_reset(answer) || age + 1 >= vm->book->deadline_ms)
+		if (before_reset(answer) || before_away(answer) ||
+		    age + 1 >= vm->book->deadline_ms)
 			return 0;
 		break;
 	default:
@@ -204,7 +203,7 @@ static int by_command(struct soak_vm *vm, struct soak_answer *answers,
 	int ret;
 
 	for (i = 0; i < nr; i++) {
-		if (before_reset(&answers[i]) ||
+		if (before_reset(&answers[i]) || before_away(&answers[i]) ||
 		    age_ms(&answers[i].fault) > vm->book->deadline_ms / 4) {
 			if (by_ioctl(vm, &answers[i], 1))
 				return -EIO;
@@ -253,7 +252,7 @@ static int misbehave(struct soak_vm *vm, const struct soak_answer *answer)
 	default:
 		/* Where it is over already that is what is said. */
 		if (age_ms(&answer->fault) > vm->book->deadline_ms / 4 ||
-		    before_reset(answer))
+		    before_reset(answer) || before_away(answer))
 			return 0;
 		return refused(vm, answer->fault.cookie,
 			       bad_codes[soak_choose(&vm->rng, 4)], -EINVAL, -EINVAL);
@@ -280,7 +279,8 @@ static int answer_batch(struct soak_vm *vm)
 	if (ret || vm->book->calm || !soak_maybe(&vm->rng, 10))
 		return ret;
 	/* Twice: now it is over, however it came to that. */
-	if (before_reset(some) || age_ms(&some->fault) + 1 >= vm->book->deadline_ms)
+	if (before_reset(some) || before_away(some) ||
+	    age_ms(&some->fault) + 1 >= vm->book->deadline_ms)
 		return 0;
 	return refused(vm, some->fault.cookie, some->code, -EALREADY, -ESTALE);
 }
@@ -415,7 +415,8 @@ static int take_fault(struct soak_vm *vm, const struct vfio_nested_fault *fault)
 	if (!answer.device)
 		return soak_fail(vm, "a fault of stream 0x%llx, which is not here",
 				 (unsigned long long)fault->virtual_id);
-	if (fault->flags & VFIO_NESTED_FAULT_GAP)
+	if (fault->flags & VFIO_NESTED_FAULT_GAP && !answer.device->away_ns &&
+	    !answer.device->was_reset)
 		return soak_fail(vm, "page requests were lost");
 	if (fault->kind == VFIO_NESTED_FAULT_PAGE_REQUEST && !last)
 		return fault->cookie ? soak_fail(vm, "a cookie without LAST") : 0;
@@ -427,7 +428,8 @@ static int take_fault(struct soak_vm *vm, const struct vfio_nested_fault *fault)
 				 (unsigned long long)fault->address);
 	answer.serial = answer.channel->now.serial;
 	/* Perhaps over already, and then its access may be over too. */
-	if (before_reset(&answer) || age_ms(fault) + 1 >= vm->book->deadline_ms) {
+	if (before_reset(&answer) || before_away(&answer) ||
+	    age_ms(fault) + 1 >= vm->book->deadline_ms) {
 		may_fail(&answer);
 		vm->batch[vm->nr_batch++] = answer;
 		return 0;

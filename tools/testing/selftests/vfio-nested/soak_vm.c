@@ -33,7 +33,7 @@ int soak_fail(struct soak_vm *vm, const char *format, ...)
 	return -EIO;
 }
 
-static uint64_t now_ns(void)
+uint64_t soak_now_ns(void)
 {
 	struct timespec now;
 
@@ -98,7 +98,7 @@ static int reset_device(struct soak_vm *vm, struct soak_device *device)
 	if (ret)
 		return soak_fail(vm, "%s", vn_reason());
 	soak_forget(device);
-	device->reset_ns = now_ns();
+	device->reset_ns = soak_now_ns();
 	device->was_reset = true;
 	device->failed = false;
 	vm->book->count.resets++;
@@ -133,7 +133,10 @@ static int take_context_away(struct soak_vm *vm, struct soak_device *device)
 		return soak_fail(vm, "context %u: %s", type, vn_reason());
 	if (soak_maybe(&vm->rng, 50))
 		vn_sleep_ms(1);
-	return replace_context(vm, device);
+	if (replace_context(vm, device))
+		return -EIO;
+	device->away_ns = soak_now_ns();
+	return 0;
 }
 
 /* Commands that change nothing, among faults that are pending */

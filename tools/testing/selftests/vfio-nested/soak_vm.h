@@ -72,6 +72,8 @@ struct soak_device {
 	/* Faults raised before are over, and their records are old. */
 	uint64_t reset_ns;
 	bool was_reset;
+	/* So are page requests from before the entry was taken away last. */
+	uint64_t away_ns;
 	/* Page requests got Response Failure: it asks no more until it is reset. */
 	bool failed;
 };
@@ -112,6 +114,9 @@ struct soak_vm {
 /* Leaves the reason in the book; the first one counts. */
 int soak_fail(struct soak_vm *vm, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The clock of records */
+uint64_t soak_now_ns(void);
 
 /* soak_access.c: what devices do */
 int soak_device_tables(struct soak_vm *vm, struct soak_device *device);
