@@ -493,8 +493,8 @@ enum vfio_nested_fault_reason {
  * context is set.
  */
 #define VFIO_NESTED_FAULT_THROTTLED	0x200U
-/* Page requests before this one were lost. The hardware has answered them, the
- * device will ask again: groups whose last request has not been seen are over.
+/* Page requests before this one were lost or refused. They have been answered, the
+ * device may ask again: groups whose last request has not been seen are over.
  */
 #define VFIO_NESTED_FAULT_GAP		0x400U
 /* Restored by VFIO_NESTED_RESTORE, and reported before the state was saved. */
