@@ -227,9 +227,9 @@ static void check_data(struct __test_metadata *_metadata,
 }
 
 /* The entry of what the access needs, of the stage 1 that it goes through */
-static uint64_t map_for(struct __test_metadata *_metadata,
-			FIXTURE_DATA(access) *self,
-			const FIXTURE_VARIANT(access) *variant)
+static uint64_t map_access(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(access) *self,
+			   const FIXTURE_VARIANT(access) *variant)
 {
 	struct vn_stage1 *s1 = variant->pasid ? &self->space.s1 :
 						&self->guest.s1;
@@ -258,7 +258,7 @@ TEST_F(access, stalls_and_is_retried)
 	EXPECT_EQ(1, stats.faults_pending);
 	EXPECT_EQ(0, stats.events);
 
-	ipa = map_for(_metadata, self, variant);
+	ipa = map_access(_metadata, self, variant);
 	EXPECT_EQ(VN_CHANNEL_STALLED,
 		  vn_testdev_status(self->device, 1).state);
 	ASSERT_OK(vn_respond(self->guest.fd, fault.cookie,
@@ -276,7 +276,7 @@ TEST_F(access, stalls_and_is_retried)
 TEST_F(access, stalls_and_is_aborted)
 {
 	struct vfio_nested_fault fault = stall(_metadata, self, variant);
-	uint64_t ipa = map_for(_metadata, self, variant);
+	uint64_t ipa = map_access(_metadata, self, variant);
 
 	ASSERT_OK(vn_respond(self->guest.fd, fault.cookie,
 			     VFIO_NESTED_RESPONSE_ABORT));
@@ -290,7 +290,7 @@ TEST_F(access, stalls_and_is_aborted)
 TEST_F(access, stalls_and_is_terminated)
 {
 	struct vfio_nested_fault fault = stall(_metadata, self, variant);
-	uint64_t ipa = map_for(_metadata, self, variant);
+	uint64_t ipa = map_access(_metadata, self, variant);
 	static const uint8_t zeroes[SIZE];
 	uint8_t got[SIZE];
 

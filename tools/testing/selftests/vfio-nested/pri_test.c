@@ -18,7 +18,6 @@ static const struct vn_want wants[] = {
 };
 
 #define OTHER_STREAM	0x20
-#define THE_PASID	5
 #define CREDITS		64
 #define SIZE		256
 #define PAGE_AT(n)	(IOVA(0) + (n) * VN_PAGE)
@@ -26,65 +25,6 @@ static const struct vn_want wants[] = {
 #define RETRY		VFIO_NESTED_RESPONSE_RETRY
 #define ABORT		VFIO_NESTED_RESPONSE_ABORT
 #define TERMINATE	VFIO_NESTED_RESPONSE_TERMINATE
-
-/* A guest whose device asks for pages, for itself and for one PASID */
-struct asking {
-	struct vn_device *device;
-	struct vn_guest guest;
-	struct vn_space space;
-};
-
-static void start_asking(struct __test_metadata *_metadata,
-			 struct asking *asking, struct vn_device *device,
-			 uint32_t stream, uint32_t credits)
-{
-	struct vn_guest *guest = &asking->guest;
-
-	asking->device = device;
-	/* Behaviour that a test asks for would go with the device's start. */
-	ASSERT_OK(vn_engine_revive(device));
-	start_guest(_metadata, guest, device, 0);
-	if (stream != STREAM) {
-		ASSERT_OK(vn_nested_unbind(device->fd));
-		ASSERT_OK(vn_guest_bind(guest, device, stream));
-	}
-	ASSERT_OK(vn_guest_pasids(guest, VN_CDTABLE_LINEAR, 4));
-	ASSERT_OK(vn_guest_space(guest, &asking->space, THE_PASID, ASID + 1));
-	guest->ats = true;
-	ASSERT_OK(vn_device_enable_pasid(device));
-	ASSERT_OK(vn_device_enable_ats(device, true));
-	ASSERT_OK(vn_guest_translate(guest, stream));
-	ASSERT_OK(vn_device_enable_pri(device, credits));
-}
-
-/*
- * All that the device has asked for is answered when it is taken away; a device
- * that got no other answer than these has no reason to complain.
- */
-static void stop_asking(struct __test_metadata *_metadata, struct asking *asking)
-{
-	unsigned int i;
-
-	for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
-		vn_testdev_stop(asking->device, i);
-	stop_guest(_metadata, &asking->guest);
-	EXPECT_EQ(0, vn_testdev_count(asking->device, VN_COUNT_BAD_RESPONSES));
-	EXPECT_OK(vn_testdev_quiet(asking->device));
-}
-
-static void ask(struct __test_metadata *_metadata, struct vn_device *device,
-		unsigned int channel, uint64_t iova, uint32_t size,
-		uint32_t pasid)
-{
-	const struct vn_access access = {
-		.op = VN_OP_WRITE, .flags = VN_ACCESS_ATS | VN_ACCESS_PRI,
-		.iova = iova, .length = size, .buffer = BUFFER_OF(channel),
-		.pasid = pasid,
-	};
-
-	fill_buffer(device, channel, size);
-	ASSERT_OK(vn_testdev_start(device, channel, &access));
-}
 
 FIXTURE(pri) {
 	struct asking asking;
@@ -104,12 +44,6 @@ FIXTURE_SETUP(pri)
 FIXTURE_TEARDOWN(pri)
 {
 	stop_asking(_metadata, &self->asking);
-}
-
-static struct vfio_nested_fault next_request(struct __test_metadata *_metadata,
-					     struct vn_guest *guest)
-{
-	return next_fault(_metadata, guest, VFIO_NESTED_FAULT_PAGE_REQUEST);
 }
 
 /* What every page request must be; @pasid is VN_PASID() or VN_NO_PASID. */
@@ -240,17 +174,6 @@ static struct vfio_nested_fault raise_request(struct __test_metadata *_metadata,
 	EXPECT_STATS(asking->guest.fd, page_requests, 1);
 	EXPECT_STATS(asking->guest.fd, faults_pending, 1);
 	return fault;
-}
-
-static uint64_t map_for(struct __test_metadata *_metadata,
-			struct asking *asking, uint32_t pasid, uint64_t iova)
-{
-	struct vn_stage1 *s1 = pasid ? &asking->space.s1 : &asking->guest.s1;
-	uint64_t ipa = vn_guest_page(&asking->guest);
-
-	ASSERT_NE(0, ipa);
-	ASSERT_OK(vn_s1_map_at(s1, iova, ipa, VN_PROT_RW, VN_S1_LAST_LEVEL));
-	return ipa;
 }
 
 TEST_F(request, is_answered)
