@@ -479,7 +479,8 @@ static bool direct(struct machine *machine, uint64_t now)
 		}
 	}
 	if (now < machine->end_ms) {
-		if (soak_choose(&rng, 300) == 0)
+		/* Some time, and once at least */
+		if (soak_choose(&rng, totals.freezes ? 300 : 10) == 0)
 			return freeze(machine, now);
 		return true;
 	}
