@@ -217,15 +217,15 @@ static void terminate_stalls(struct smmu_vdev *vdev)
 	if (smmu_stall_model(smmu) == IDR0_STALL_MODEL_TERMINATE)
 		return;
 	batch.num = 0;
+	mutex_lock(&smmu->evtq.lock);
+	vdev->terminated = true;
 	for (i = 0; i < master->num_sids; i++) {
 		smmu_cmd_stall_term(cmd, master->sids[i]);
 		smmu_batch_add(smmu, &batch, cmd);
 	}
-	mutex_lock(&smmu->evtq.lock);
-	vdev->terminated = true;
 	smmu_batch_finish(smmu, &batch);
-	mutex_unlock(&smmu->evtq.lock);
 	count_stalls(vdev, -atomic_read(&vdev->stalls));
+	mutex_unlock(&smmu->evtq.lock);
 }
 
 static void refuse_requests(struct smmu_vdev *vdev)
