@@ -3,7 +3,9 @@
  * Shows nested translation at work on one device: a guest-owned stage 1, by which
  * the device reaches memory, on top of the stage 2 that VFIO made. Every line
  * that says "seen" is what was found in memory or came from the kernel; where it
- * is not what it should be, the program says so and stops.
+ * is not what it should be, the program says so and stops. With --faults it shows
+ * what becomes of accesses to pages that are not there yet, on a device that waits
+ * for them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,16 +15,24 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "capability.h"
+#include "fault.h"
 #include "guest.h"
 #include "session.h"
+#include "testdev.h"
 #include "util.h"
 
 #define STREAM		0x10
 #define ASID		7
+#define PASID		5
 /* Input addresses of stage 1 */
 #define IOVA_SOURCE	0x02000000ULL
 #define IOVA_TARGET	0x02010000ULL
 #define IOVA_NOTHING	0x03000000ULL
+
+/* What the device writes, 16 bytes of it for each channel */
+#define CHANNEL		1
+#define SIZE		16
 
 struct demo {
 	struct vn_vm vm;
@@ -31,6 +41,8 @@ struct demo {
 	uint64_t source;
 	uint64_t page_a;
 	uint64_t page_b;
+	/* The stage 1 of accesses with a PASID */
+	struct vn_space space;
 };
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -105,10 +117,18 @@ static void copy(struct demo *demo)
 }
 
 /* edu first: what it moves is the same word afterwards; NVMe adds milliseconds. */
-static void pick_device(char *name)
+static void pick_device(char *name, bool faults)
 {
+	static const struct vn_want waits = {
+		.engine = VN_TESTDEV, .can_stall = VN_YES,
+	};
 	static const char *const engines[] = { "edu", "nvme" };
 	size_t i;
+
+	if (faults) {
+		must(vn_session_pick(&waits, NULL, 0, name), "no device");
+		return;
+	}
 
 	for (i = 0; i < VN_ARRAY_SIZE(engines); i++) {
 		struct vn_want want = { .engine = engines[i] };
@@ -296,6 +316,199 @@ static void show_refusals(struct demo *demo)
 	must_be(copied_to(demo, demo->page_b), "the value in page B");
 }
 
+/* --- Pages that are not there yet ------------------------------------------- */
+
+static void build_spaces(struct demo *demo)
+{
+	struct vn_guest *guest = &demo->guest;
+	struct vfio_nested_info *info = &guest->info;
+
+	step("The guest builds two stage 1: for accesses without and with a PASID");
+	if (!(info->caps & VFIO_NESTED_CAP_STALL))
+		fail(demo->device.pci.name, "the IOMMU may not stall it");
+	if (!(info->caps & VFIO_NESTED_CAP_PASID))
+		fail(demo->device.pci.name, "it has no PASIDs");
+	must(vn_guest_stage1(guest, vn_guest_granule(guest), 48, ASID),
+	     "stage 1");
+	must(vn_guest_pasids(guest, guest->smmu.cd2l ? VN_CDTABLE_4K :
+			     VN_CDTABLE_LINEAR, 8), "table of descriptors");
+	must(vn_guest_space(guest, &demo->space, PASID, ASID + 1), "stage 1");
+	vn_guest_stalls(guest);
+	guest->ats = info->caps & VFIO_NESTED_CAP_ATS;
+	say("table of 256 context descriptors at IPA 0x%" PRIx64 ", of %u level(s)",
+	    guest->cd, guest->smmu.cd2l ? 2 : 1);
+	say("an access that stage 1 does not translate is stalled: the device waits");
+	must(vn_guest_translate(guest, STREAM), "stage-1 context");
+}
+
+static void show_channel(struct demo *demo)
+{
+	struct vn_channel_status status;
+
+	status = vn_testdev_status(&demo->device, CHANNEL);
+	say("seen: the access of the device: %s%s%s",
+	    vn_channel_state_name(status.state),
+	    status.state == VN_CHANNEL_ERROR ? ": " : "",
+	    status.state == VN_CHANNEL_ERROR ?
+	    vn_channel_error_name(status.error) : "");
+}
+
+/* Starts a write of SIZE bytes to IOVA_NOTHING, and shows what the guest is told. */
+static struct vfio_nested_fault raise_fault(struct demo *demo, const char *data,
+					    uint32_t pasid, uint32_t flags,
+					    enum vfio_nested_fault_kind kind)
+{
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .flags = flags, .iova = IOVA_NOTHING,
+		.length = SIZE, .buffer = VN_PAGE, .pasid = pasid,
+	};
+	struct vfio_nested_fault fault;
+
+	vn_ring_drain(&demo->guest.ring, 0);
+	vn_testdev_buffer_write(&demo->device, VN_PAGE, data, SIZE);
+	say("the device writes \"%.16s\" to IOVA 0x%llx%s; nothing is mapped there",
+	    data, IOVA_NOTHING, pasid ? ", PASID 5" : "");
+	must(vn_testdev_start(&demo->device, CHANNEL, &access), "the device");
+	if (!vn_fault_wait(&demo->guest.ring, kind, &fault, VN_TIMEOUT_MS))
+		fail("a record in the fault ring", "none came");
+	show_channel(demo);
+	say("the guest is told: %s, StreamID 0x%" PRIx64 ", address 0x%" PRIx64 ", %s",
+	    kind == VFIO_NESTED_FAULT_STALL ?
+	    vn_event_name(vn_event_id(&fault)) : "page request",
+	    (uint64_t)fault.virtual_id, (uint64_t)fault.address,
+	    fault.flags & VFIO_NESTED_FAULT_WRITE ? "write" : "read");
+	must_be(fault.virtual_id == STREAM, "the guest's own StreamID");
+	must_be(fault.address == IOVA_NOTHING, "the address that was written");
+	must_be(fault.cookie, "a fault that waits for an answer");
+	return fault;
+}
+
+static uint64_t map_nothing(struct demo *demo, struct vn_stage1 *s1)
+{
+	uint64_t ipa = vn_guest_page(&demo->guest);
+
+	must(vn_s1_map_at(s1, IOVA_NOTHING, ipa, VN_PROT_RW, VN_S1_LAST_LEVEL),
+	     "stage 1");
+	say("the guest maps IOVA 0x%llx to a page at IPA 0x%" PRIx64, IOVA_NOTHING,
+	    ipa);
+	return ipa;
+}
+
+static void finish(struct demo *demo, enum vn_channel_error want)
+{
+	struct vn_channel_status status;
+
+	must(vn_testdev_wait(&demo->device, CHANNEL, VN_TIMEOUT_MS, &status),
+	     "the end of the access");
+	show_channel(demo);
+	must_be(status.error == want, "the end that was asked for");
+}
+
+static void show_data(struct demo *demo, uint64_t ipa, const char *data)
+{
+	const char *va = vn_vm_va(&demo->vm, ipa);
+
+	must_be(!memcmp(va, data, SIZE), "the data in the page");
+	say("seen: the page holds \"%.16s\"", va);
+}
+
+static void show_stall(struct demo *demo)
+{
+	static const char data[SIZE] = "after a stall  ";
+	struct vfio_nested_fault fault;
+	uint64_t ipa;
+
+	step("A stalled access: the guest maps the page, and it goes on");
+	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
+		      VFIO_NESTED_FAULT_STALL);
+	ipa = map_nothing(demo, &demo->guest.s1);
+	say("and answers, by the cookie 0x%016" PRIx64 ": retry",
+	    (uint64_t)fault.cookie);
+	must(vn_respond(demo->guest.fd, fault.cookie, VFIO_NESTED_RESPONSE_RETRY),
+	     "the answer");
+	finish(demo, VN_ERROR_NONE);
+	show_data(demo, ipa, data);
+	say("the same answer once more, seen: %s",
+	    strerror(-vn_respond(demo->guest.fd, fault.cookie,
+				 VFIO_NESTED_RESPONSE_RETRY)));
+	vn_s1_unmap(&demo->guest.s1, IOVA_NOTHING);
+	must(vn_nested_command(demo->guest.fd,
+			       vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA_NOTHING)),
+	     "invalidation");
+}
+
+static void show_abort(struct demo *demo)
+{
+	static const char data[SIZE] = "never to arrive";
+	struct vfio_nested_fault fault;
+
+	step("A stalled access that the guest does not want");
+	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
+		      VFIO_NESTED_FAULT_STALL);
+	say("the guest answers with a command of its own: RESUME, abort, STAG %u",
+	    vn_event_stag(&fault));
+	must(vn_nested_command(demo->guest.fd,
+			       vn_cmd_resume(STREAM, vn_event_stag(&fault),
+					     VN_RESUME_ABORT)), "the answer");
+	finish(demo, VN_ERROR_ABORTED);
+}
+
+static void show_page_request(struct demo *demo)
+{
+	static const char data[SIZE] = "after a request";
+	struct vfio_nested_fault fault;
+	uint64_t ipa;
+
+	step("A page request: the device asks before it accesses");
+	if (!(demo->guest.info.caps & VFIO_NESTED_CAP_PRI))
+		fail(demo->device.pci.name,
+		     "no page requests: load smmuv3-nested with guest_ats=1");
+	must(vn_device_enable_pasid(&demo->device), "PASID capability");
+	must(vn_device_enable_ats(&demo->device, true), "ATS capability");
+	must(vn_device_enable_pri(&demo->device, 32), "PRI capability");
+	say("the guest enables PASIDs, ATS and PRI in the device's configuration space");
+	fault = raise_fault(demo, data, VN_PASID(PASID), VN_ACCESS_ATS | VN_ACCESS_PRI,
+		      VFIO_NESTED_FAULT_PAGE_REQUEST);
+	ipa = map_nothing(demo, &demo->space.s1);
+	say("and answers with a command of its own: PRI_RESP, success, group %u",
+	    fault.group);
+	must(vn_nested_command(demo->guest.fd,
+			       vn_cmd_pri_resp(STREAM, VN_PASID(PASID),
+					       fault.group,
+					       VN_PRI_RESP_SUCCESS)),
+	     "the answer");
+	finish(demo, VN_ERROR_NONE);
+	show_data(demo, ipa, data);
+}
+
+static void leave(struct demo *demo)
+{
+	struct vfio_nested_stats stats;
+
+	step("The device leaves");
+	must(vn_nested_unbind(demo->device.fd), "unbinding");
+	must(vn_faults_balance(demo->guest.fd, &stats), "accounts");
+	say("in all: %" PRIu64 " faults, %" PRIu64 " answered, %" PRIu64
+	    " expired, %" PRIu64 " aborted, %" PRIu64 " refused, %" PRIu64
+	    " pending", (uint64_t)stats.faults, (uint64_t)stats.faults_answered,
+	    (uint64_t)stats.faults_expired, (uint64_t)stats.faults_aborted,
+	    (uint64_t)stats.faults_refused, (uint64_t)stats.faults_pending);
+	must_be(stats.faults == 3 && stats.faults_answered == 3,
+		"three faults, each answered once");
+	vn_guest_close(&demo->guest);
+	vn_device_close(&demo->device);
+	vn_vm_close(&demo->vm);
+}
+
+static void show_faults(struct demo *demo)
+{
+	build_spaces(demo);
+	show_stall(demo);
+	show_abort(demo);
+	show_page_request(demo);
+	leave(demo);
+}
+
 static void clean_up(struct demo *demo)
 {
 	struct vn_guest *guest = &demo->guest;
@@ -321,32 +534,43 @@ static void clean_up(struct demo *demo)
 	vn_vm_close(&demo->vm);
 }
 
+static void show_translation(struct demo *demo)
+{
+	build_stage1(demo);
+	show_dma(demo);
+	show_invalidation(demo);
+	show_fault(demo);
+	show_refusals(demo);
+	clean_up(demo);
+}
+
 int main(int argc, char **argv)
 {
+	bool faults = argc > 1 && !strcmp(argv[1], "--faults");
 	char name[VN_PCI_NAME_LEN];
 	static struct demo demo;
 
+	argc -= faults;
+	argv += faults;
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
 		fprintf(stderr,
-			"Usage: %s [0000:01:00.0]\n"
+			"Usage: nested-demo [--faults] [0000:01:00.0]\n"
 			"The function is bound to vfio-pci-nested, see run.sh. Without an argument it is\n"
-			"chosen from the environment variable VFIO_NESTED_DEVICES.\n",
-			argv[0]);
+			"chosen from the environment variable VFIO_NESTED_DEVICES. For --faults it is one\n"
+			"of the laboratory's.\n");
 		return 2;
 	}
 	if (argc == 2)
 		snprintf(name, sizeof(name), "%s", argv[1]);
 	else
-		pick_device(name);
+		pick_device(name, faults);
 
 	open_device(&demo, name);
 	bind_device(&demo);
-	build_stage1(&demo);
-	show_dma(&demo);
-	show_invalidation(&demo);
-	show_fault(&demo);
-	show_refusals(&demo);
-	clean_up(&demo);
+	if (faults)
+		show_faults(&demo);
+	else
+		show_translation(&demo);
 	printf("\ndemo: ok\n");
 	return 0;
 }
