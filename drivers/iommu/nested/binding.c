@@ -38,6 +38,7 @@ static struct iommu_nested_binding *alloc_binding(void)
 
 static void free_binding(struct iommu_nested_binding *binding)
 {
+	iommu_nested_deadline_destroy(binding->pending);
 	kfree(container_of(binding, struct binding_with_faults, binding));
 }
 
@@ -178,7 +179,6 @@ void iommu_nested_unbind(struct iommu_nested_binding *binding)
 	iommu_nested_faults_close(binding);
 	viommu->backend->unbind(binding);
 	iommu_nested_faults_end(binding);
-	cancel_delayed_work_sync(&binding->pending->deadline);
 	xa_erase(&viommu->bindings, binding->virtual_id);
 	WRITE_ONCE(viommu->nr_bindings, viommu->nr_bindings - 1);
 	if (!viommu->nr_bindings)

@@ -5,8 +5,8 @@
  * Invariants:
  *  - while a binding that runs has something that expires, its work is queued for then
  *    or earlier, or is running;
- *  - the work never waits for viommu->sem, so that an unbind, which holds it for
- *    writing, can wait for the work;
+ *  - the work waits for viommu->sem, however many of the VMM's threads want it for
+ *    writing: so nobody waits for the work with it held;
  *  - the faults of a device that is stopped do not expire.
  */
 #include <linux/jiffies.h>
@@ -14,9 +14,6 @@
 
 #include "private.h"
 #include "trace.h"
-
-/* When to try again while somebody changes the virtual IOMMU. */
-#define RETRY_MS	5
 
 /* Under the table's lock. */
 void iommu_nested_deadline_arm(struct iommu_nested_pending *pending)
@@ -92,11 +89,7 @@ static void deadline_work(struct work_struct *work)
 			     struct iommu_nested_pending, deadline);
 	struct iommu_nested_viommu *viommu = pending->binding->viommu;
 
-	if (!down_read_trylock(&viommu->sem)) {
-		queue_delayed_work(iommu_nested_workqueue, &pending->deadline,
-				   msecs_to_jiffies(RETRY_MS));
-		return;
-	}
+	down_read(&viommu->sem);
 	expire(pending);
 	up_read(&viommu->sem);
 }
@@ -104,6 +97,12 @@ static void deadline_work(struct work_struct *work)
 void iommu_nested_deadline_init(struct iommu_nested_pending *pending)
 {
 	INIT_DELAYED_WORK(&pending->deadline, deadline_work);
+}
+
+/* @pending is empty, closed and known to nobody else. Without viommu->sem. */
+void iommu_nested_deadline_destroy(struct iommu_nested_pending *pending)
+{
+	cancel_delayed_work_sync(&pending->deadline);
 }
 
 /**

@@ -39,6 +39,7 @@ void iommu_nested_end_slot(struct iommu_nested_table *table,
 			   struct iommu_nested_answer *answer);
 
 void iommu_nested_deadline_init(struct iommu_nested_pending *pending);
+void iommu_nested_deadline_destroy(struct iommu_nested_pending *pending);
 void iommu_nested_deadline_arm(struct iommu_nested_pending *pending);
 
 #endif /* _IOMMU_NESTED_PRIVATE_H */

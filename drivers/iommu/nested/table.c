@@ -399,8 +399,9 @@ void iommu_nested_table_forget(struct iommu_nested_pending *pending)
 
 /*
  * Find what @cookie names. -ENOENT: it was never given out, or not by this table, or
- * the user cannot know it yet; -ESTALE: the slot has been used again since then; else
- * what became of the fault, if it is over.
+ * the user cannot know it yet, or so many generations ago that it is not to be told from
+ * that; -ESTALE: the slot has been used again since then; else what became of the fault,
+ * if it is over.
  */
 int iommu_nested_table_find(struct iommu_nested_table *table, u64 cookie,
 			    struct iommu_nested_slot **found)
