@@ -286,6 +286,8 @@ static int finish(struct soak_vm *vm, struct soak_device *device,
 		return now->access.op == VN_OP_WRITE ?
 		       check_write(vm, device, index) : 0;
 	vm->book->count.failed++;
+	/* Perhaps the VMM was stopped since it looked at the clock. */
+	soak_tick(vm);
 	if (!possible(now, status.error))
 		return soak_fail(vm, "an access (%u) that %s failed at 0x%" PRIx64
 				 " of 0x%" PRIx64 ": %s; %" PRIu64 " resets, %" PRIu64

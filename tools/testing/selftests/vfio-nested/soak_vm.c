@@ -139,6 +139,34 @@ static int take_context_away(struct soak_vm *vm, struct soak_device *device)
 	return 0;
 }
 
+/*
+ * Stopped for a moment, perhaps saved as for a migration that is called off. What waits
+ * goes on waiting; what comes meanwhile is refused.
+ */
+static int stop_device(struct soak_vm *vm, struct soak_device *device)
+{
+	static uint64_t state[0x4000];
+	uint32_t len = sizeof(state);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < SOAK_CHANNELS; i++)
+		device->channels[i].now.disturbed = true;
+	if (vn_nested_set_run(vm->book->fd, device->stream, VFIO_NESTED_STOP))
+		return soak_fail(vm, "stop: %s", vn_reason());
+	if (soak_maybe(&vm->rng, 50)) {
+		/* Who has stalls cannot be saved. */
+		ret = vn_nested_save(vm->book->fd, device->stream, state, &len);
+		if (ret && (ret != -EBUSY || !device->stalls))
+			return soak_fail(vm, "save: %s", vn_reason());
+	}
+	if (vn_nested_set_run(vm->book->fd, device->stream, VFIO_NESTED_RUN))
+		return soak_fail(vm, "run: %s", vn_reason());
+	vm->book->count.contexts++;
+	device->away_ns = soak_now_ns();
+	return 0;
+}
+
 /* Commands that change nothing, among faults that are pending */
 static int invalidate(struct soak_vm *vm, struct soak_device *device)
 {
@@ -170,6 +198,8 @@ static int something_happens(struct soak_vm *vm)
 		return reset_device(vm, device);
 	if (dice < 4)
 		return take_context_away(vm, device);
+	if (dice < 6)
+		return stop_device(vm, device);
 	if (dice < 10)
 		return replace_context(vm, device);
 	if (dice < 50)
@@ -179,8 +209,7 @@ static int something_happens(struct soak_vm *vm)
 
 /* --- Life ----------------------------------------------------------------- */
 
-/* Who is away for long finds that faults have expired. */
-static void tick(struct soak_vm *vm)
+void soak_tick(struct soak_vm *vm)
 {
 	uint64_t clock = vn_now_ms(), step = clock - vm->clock_ms;
 	unsigned int i, j;
@@ -226,7 +255,7 @@ static int step(struct soak_vm *vm, bool *idle)
 	unsigned int running;
 	int records;
 
-	tick(vm);
+	soak_tick(vm);
 	if (drive(vm, &running))
 		return -EIO;
 	records = soak_read(vm);

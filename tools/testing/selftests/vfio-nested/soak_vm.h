@@ -117,6 +117,8 @@ int soak_fail(struct soak_vm *vm, const char *format, ...)
 
 /* The clock of records */
 uint64_t soak_now_ns(void);
+/* Who is away for long finds that faults have expired: marks their accesses. */
+void soak_tick(struct soak_vm *vm);
 
 /* soak_access.c: what devices do */
 int soak_device_tables(struct soak_vm *vm, struct soak_device *device);
