@@ -246,6 +246,23 @@ next_request(struct __test_metadata *_metadata, struct vn_guest *guest)
 	return next_fault(_metadata, guest, VFIO_NESTED_FAULT_PAGE_REQUEST);
 }
 
+/*
+ * The device's requests ended with its binding: it is told at once, but may find that
+ * its translation services are off before it looks at the answer.
+ */
+static inline void expect_ended(struct __test_metadata *_metadata,
+				struct vn_device *device, unsigned int channel)
+{
+	struct vn_channel_status status = {};
+
+	EXPECT_OK(vn_testdev_wait(device, channel, VN_TIMEOUT_MS, &status));
+	EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
+	EXPECT_TRUE(status.error == VN_ERROR_PAGE_INVALID ||
+		    status.error == VN_ERROR_DISABLED)
+		TH_LOG("channel %u: %s", channel,
+		       vn_channel_error_name(status.error));
+}
+
 /* A page of guest memory at @iova of the stage 1 for @pasid */
 static inline uint64_t map_for(struct __test_metadata *_metadata,
 			       struct asking *asking, uint32_t pasid,
