@@ -88,7 +88,7 @@ TEST_F(stop, pending_faults_stay)
 
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	ASSERT_OK(vn_pci_policy(self->device->pci.name, "fault_deadline_ms",
-				"1000"));
+				"3000"));
 	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	start_write(_metadata, self->device, 1, IOVA(1), SIZE, VN_NO_PASID);
@@ -98,7 +98,7 @@ TEST_F(stop, pending_faults_stay)
 	EXPECT_EQ(-EBUSY, vn_nested_command(self->guest.fd,
 		  vn_cmd_resume(STREAM, vn_event_stag(&fault),
 				VN_RESUME_RETRY)));
-	vn_sleep_ms(1500);
+	vn_sleep_ms(4500);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	stats = expect_balance(_metadata, self->guest.fd);
 	EXPECT_EQ(1, stats.faults_pending);

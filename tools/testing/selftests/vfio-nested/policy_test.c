@@ -247,7 +247,7 @@ TEST_F(policy, deadline_of_each)
 	uint64_t begin[4], took;
 	unsigned int i;
 
-	ASSERT_OK(set(self->device, "fault_deadline_ms", 1000));
+	ASSERT_OK(set(self->device, "fault_deadline_ms", 3000));
 	start(_metadata, self);
 	for (i = 0; i < 4; i++) {
 		begin[i] = vn_now_ms();
@@ -261,7 +261,7 @@ TEST_F(policy, deadline_of_each)
 			continue;
 		EXPECT_FAILED(self->device, i, VN_ERROR_ABORTED);
 		took = vn_now_ms() - begin[i];
-		EXPECT_LE(1000, took) TH_LOG("channel %u", i);
+		EXPECT_LE(3000, took) TH_LOG("channel %u", i);
 	}
 	EXPECT_STATS(self->guest.fd, faults_expired, 3);
 	EXPECT_STATS(self->guest.fd, faults_answered, 1);
@@ -327,7 +327,7 @@ TEST_F(policy, deadline_default)
 	start(_metadata, self);
 	begin = vn_now_ms();
 	fault = stall(_metadata, self, 1);
-	vn_sleep_ms(8000);
+	vn_sleep_ms(5000);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	took = vn_now_ms() - begin;
@@ -488,11 +488,24 @@ TEST_F(policy, values_that_are_refused)
 
 /* --- Floods --------------------------------------------------------------------------------- */
 
+/* What a device may cause at once, and in each second after that */
+#define FLOOD_BURST	4096
+#define FLOOD_RATE	2048
+#define FLOOD_MS	20000
+
+static void stop_neighbour(struct __test_metadata *_metadata,
+			   struct vn_guest *guest, struct vn_device *device)
+{
+	expect_balance(_metadata, guest->fd);
+	EXPECT_OK(vn_nested_unbind(device->fd));
+	vn_guest_close(guest);
+}
+
 /* Stalls over the quota, again and again: it is stopped, and others are not. */
 TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 {
 	struct vn_device *other = NEED_DEVICE(2);
-	uint64_t end = vn_now_ms() + 8 * VN_TIMEOUT_MS;
+	uint64_t end = vn_now_ms() + FLOOD_MS;
 	struct vfio_nested_fault fault;
 	struct vfio_nested_stats stats;
 	struct vn_access access = {
@@ -533,6 +546,12 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 	} while (!stats.events_throttled && vn_now_ms() < end);
 	TH_LOG("%u rounds, %llu refused", rounds,
 	       (unsigned long long)stats.faults_refused);
+	if (!stats.events_throttled &&
+	    stats.faults_refused < FLOOD_BURST + FLOOD_RATE * FLOOD_MS / 1000) {
+		stop_neighbour(_metadata, &good, other);
+		SKIP(return, "no flood: this kernel is slower than %u faults/s",
+		     FLOOD_RATE);
+	}
 	EXPECT_EQ(1, stats.events_throttled);
 
 	/* Quiet until there is a new context, also for its counters */
@@ -540,7 +559,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 		quiet = stats.faults;
 		vn_sleep_ms(200);
 		ASSERT_OK(vn_nested_stats(self->guest.fd, &stats));
-	} while (stats.faults != quiet && vn_now_ms() < end);
+	} while (stats.faults != quiet && vn_now_ms() < end + FLOOD_MS);
 	vn_sleep_ms(200);
 	ASSERT_OK(vn_nested_stats(self->guest.fd, &stats));
 	EXPECT_EQ(quiet, stats.faults);
@@ -566,9 +585,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 	EXPECT_DONE(self->device, 1);
 	EXPECT_TRUE(holds(self->guest.vm, ipa, 1, 0, SIZE));
 
-	expect_balance(_metadata, good.fd);
-	ASSERT_OK(vn_nested_unbind(other->fd));
-	vn_guest_close(&good);
+	stop_neighbour(_metadata, &good, other);
 }
 
 /* --- A fair share of what the SMMU can stall ------------------------------------------------- */
@@ -619,8 +636,7 @@ TEST_F_TIMEOUT(policy, fair_share, SLOW)
 	stats = expect_balance(_metadata, self->guest.fd);
 	EXPECT_NE(0, stats.faults_refused);
 	EXPECT_NE(0, stats.faults_pending);
-	ASSERT_OK(vn_nested_unbind(other->fd));
-	vn_guest_close(&good);
+	stop_neighbour(_metadata, &good, other);
 }
 
 TEST_MAIN_WITH_DEVICES(wants)
