@@ -327,7 +327,7 @@ TEST_F(policy, deadline_default)
 	start(_metadata, self);
 	begin = vn_now_ms();
 	fault = stall(_metadata, self, 1);
-	vn_sleep_ms(5000);
+	vn_sleep_ms(7000);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	took = vn_now_ms() - begin;
