@@ -547,6 +547,20 @@ static void have_many_faults(struct vn_scene *scene, int to)
 	}
 }
 
+static int faults_begin(int fd)
+{
+	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
+	struct vfio_nested_stats stats;
+	int ret;
+
+	do {
+		ret = vn_nested_stats(fd, &stats);
+		if (ret || stats.faults)
+			return ret;
+	} while (vn_now_ms() < end);
+	return vn_fail(-ETIMEDOUT, "it has no faults");
+}
+
 /* Killed at any moment, again and again; the next owner must never see a fault. */
 TEST_F_TIMEOUT(pending, next_owner_sees_nothing, SLOW)
 {
@@ -562,7 +576,8 @@ TEST_F_TIMEOUT(pending, next_owner_sees_nothing, SLOW)
 		child = fork_vmm(_metadata, scene, have_many_faults, &from);
 		EXPECT_EQ(1, read(from, &ok, 1));
 		close(from);
-		vn_sleep_ms(5 + i * 3 % 20);
+		EXPECT_OK(faults_begin(scene->guest.fd));
+		vn_sleep_ms(i * 3 % 20);
 		kill_vmm(_metadata, child);
 		ASSERT_OK(bindings_settle(scene->guest.fd, 0, &stats));
 		EXPECT_EQ(0, stats.faults_pending);

@@ -499,6 +499,90 @@ TEST_F_TIMEOUT(race, lives, SLOW)
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 
+/* --- A deadline, and a VMM that does all to be in its way ------------------ */
+
+#define DEADLINE_MS	100
+/* Late on a busy machine, but not when the VMM likes it to be */
+#define LATE_MS		VN_TIMEOUT_MS
+
+static void set_context_step(struct thread *thread)
+{
+	EXPECTED(thread, vn_guest_translate(&thread->self->scene.guest,
+					    VN_SCENE_STREAM));
+}
+
+static void invalidate_step(struct thread *thread)
+{
+	EXPECTED(thread, vn_nested_command(thread->self->scene.guest.fd,
+					   vn_cmd_cfgi_cd_all(VN_SCENE_STREAM)));
+}
+
+static void deadline(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
+		     enum vfio_nested_fault_kind kind,
+		     void (*const steps[])(struct thread *), unsigned int num)
+{
+	struct thread threads[THREADS_MAX] = {};
+	struct vn_scene *scene = &self->scene;
+	struct vfio_nested_fault fault;
+	struct vfio_nested_stats stats;
+	uint64_t raised, end;
+	unsigned int i;
+
+	/* What is set is in force from the next binding on. */
+	ASSERT_OK(vn_nested_unbind(scene->device.fd));
+	ASSERT_OK(set_deadline(DEADLINE_MS));
+	ASSERT_OK(vn_nested_bind(scene->device.fd, scene->guest.fd,
+				 VN_SCENE_STREAM));
+	ASSERT_OK(vn_guest_translate(&scene->guest, VN_SCENE_STREAM));
+	ASSERT_OK(vn_scene_enable(scene));
+	scene->kind = kind;
+	for (i = 0; i < num; i++) {
+		threads[i].self = self;
+		threads[i].step = steps[i];
+		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
+					    &threads[i]));
+	}
+	vn_sleep_ms(10);
+	EXPECT_OK(vn_scene_raise(scene, 0, &fault));
+	raised = fault.timestamp / 1000000;
+	end = vn_now_ms() + LATE_MS;
+	do {
+		EXPECT_OK(vn_nested_stats(scene->guest.fd, &stats));
+		vn_sleep_ms(1);
+	} while (!stats.faults_expired && vn_now_ms() < end);
+	end = vn_now_ms();
+	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < num; i++)
+		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
+	TH_LOG("expired after %" PRIu64 " ms, beside %lu calls", end - raised,
+	       self->calls);
+	EXPECT_EQ(1, stats.faults_expired);
+	EXPECT_LE(DEADLINE_MS, end - raised + 1);
+	EXPECT_EQ(0, self->bad_result)
+		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
+	EXPECT_LT(0, self->calls);
+	EXPECT_EQ(-ETIMEDOUT, vn_respond(scene->guest.fd, fault.cookie,
+					 VFIO_NESTED_RESPONSE_RETRY));
+	EXPECT_OK(vn_scene_failed(scene, 0));
+}
+
+static void (*const busy_steps[])(struct thread *) = {
+	set_context_step, set_context_step, set_context_step, set_context_step,
+	invalidate_step, invalidate_step,
+};
+
+TEST_F_TIMEOUT(race, deadline_of_a_stall_holds, SLOW)
+{
+	deadline(_metadata, self, VFIO_NESTED_FAULT_STALL, busy_steps,
+		 VN_ARRAY_SIZE(busy_steps));
+}
+
+TEST_F_TIMEOUT(race, deadline_of_a_request_holds, SLOW)
+{
+	deadline(_metadata, self, VFIO_NESTED_FAULT_PAGE_REQUEST, busy_steps,
+		 VN_ARRAY_SIZE(busy_steps));
+}
+
 int main(int argc, char **argv)
 {
 	struct vn_want want = { .engine = VN_TESTDEV, .can_stall = VN_YES };
