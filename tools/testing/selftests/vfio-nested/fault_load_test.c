@@ -560,8 +560,11 @@ static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	close(from[0]);
 	close(from[1]);
 	EXPECT_GT(SLOWEST_MS, beside.slowest_ms);
-	/* The processor has more to do as well, so this is no exact science. */
-	EXPECT_LT(alone.rounds / 5, beside.rounds);
+	/*
+	 * Processors and emulator have more to do as well, so this only tells apart
+	 * one who is slower from one who stands still.
+	 */
+	EXPECT_LT(alone.rounds / 20, beside.rounds);
 	ASSERT_OK(vn_faults_balance(works->guest.fd, &stats));
 	EXPECT_EQ(alone.rounds + beside.rounds, stats.faults);
 	EXPECT_EQ(stats.faults, stats.faults_answered);
