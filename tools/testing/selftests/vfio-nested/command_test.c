@@ -161,10 +161,13 @@ static uint64_t free_bits0(const struct vn_guest *guest,
 
 	if (!guest->smmu.asid16 && !row->has_stream)
 		bits &= ~BITS(63, 56);
+	/* Other commands have a range there. */
+	if (!row->has_stream)
+		return bits;
 	/* Without PASIDs, and beyond those that there are */
-	if (row->free0 & SSID_BITS && !guest->smmu.ssid_bits)
+	if (!guest->smmu.ssid_bits)
 		bits &= ~(VN_CMD0_SSV | SSID_BITS);
-	else if (row->free0 & SSID_BITS)
+	else
 		bits &= ~(SSID_BITS & ~VN_CMD0_SSID((1U << guest->smmu.ssid_bits) - 1));
 	return bits;
 }
