@@ -27,7 +27,7 @@
 /* Rounds of a test that wants many, unless that takes too long; then at least these */
 #define ROUNDS		20
 #define ROUNDS_MIN	5
-#define ROUNDS_MS	20000
+#define ROUNDS_MS	8000
 
 /* Chosen before main(): a device that may stall, and one that asks for pages */
 static char stall_name[VN_PCI_NAME_LEN], request_name[VN_PCI_NAME_LEN];
