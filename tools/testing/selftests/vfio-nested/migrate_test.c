@@ -96,8 +96,8 @@ TEST_F(stop, pending_faults_stay)
 	ASSERT_OK(vn_nested_set_run(self->guest.fd, STREAM, STOP));
 	EXPECT_EQ(-EBUSY, vn_respond(self->guest.fd, fault.cookie, RETRY));
 	EXPECT_EQ(-EBUSY, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&fault),
-				VN_RESUME_RETRY)));
+					    vn_cmd_resume(STREAM, vn_event_stag(&fault),
+							  VN_RESUME_RETRY)));
 	vn_sleep_ms(4500);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	stats = expect_balance(_metadata, self->guest.fd);
@@ -318,8 +318,8 @@ TEST_F(migrate, to_another)
 		ipa[i] = map_for(_metadata, &self->asking, i % 2, PAGE_AT(i));
 		if (i == 1) {
 			ASSERT_OK(vn_nested_command(self->next.fd,
-				  vn_cmd_pri_resp(NEXT_STREAM,
-						  VN_PASID(THE_PASID),
+						    vn_cmd_pri_resp(NEXT_STREAM,
+								    VN_PASID(THE_PASID),
 						  fault.group,
 						  VN_PRI_RESP_SUCCESS)));
 		} else {

@@ -420,7 +420,7 @@ static void show_stall(struct demo *demo)
 
 	step("A stalled access: the guest maps the page, and it goes on");
 	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
-		      VFIO_NESTED_FAULT_STALL);
+			    VFIO_NESTED_FAULT_STALL);
 	ipa = map_nothing(demo, &demo->guest.s1);
 	say("and answers, by the cookie 0x%016" PRIx64 ": retry",
 	    (uint64_t)fault.cookie);
@@ -444,7 +444,7 @@ static void show_abort(struct demo *demo)
 
 	step("A stalled access that the guest does not want");
 	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
-		      VFIO_NESTED_FAULT_STALL);
+			    VFIO_NESTED_FAULT_STALL);
 	say("the guest answers with a command of its own: RESUME, abort, STAG %u",
 	    vn_event_stag(&fault));
 	must(vn_nested_command(demo->guest.fd,
@@ -468,7 +468,7 @@ static void show_page_request(struct demo *demo)
 	must(vn_device_enable_pri(&demo->device, 32), "PRI capability");
 	say("the guest enables PASIDs, ATS and PRI in the device's configuration space");
 	fault = raise_fault(demo, data, VN_PASID(PASID), VN_ACCESS_ATS | VN_ACCESS_PRI,
-		      VFIO_NESTED_FAULT_PAGE_REQUEST);
+			    VFIO_NESTED_FAULT_PAGE_REQUEST);
 	ipa = map_nothing(demo, &demo->space.s1);
 	say("and answers with a command of its own: PRI_RESP, success, group %u",
 	    fault.group);

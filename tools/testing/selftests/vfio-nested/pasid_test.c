@@ -421,7 +421,7 @@ TEST_F(cache, descriptor_goes)
 	/* Those that are not valid are cached too. */
 	ASSERT_OK(vn_nested_command(self->guest.fd, vn_cmd_cfgi_cd(STREAM, 10)));
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(10), 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(10), 0)));
 	EXPECT_NEW(self, 0);
 }
 
@@ -435,9 +435,10 @@ TEST_F(cache, descriptor_commands_that_are_not_legal)
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest.fd,
 					     vn_cmd_cfgi_cd_all(STREAM + 1)));
 	if (self->guest.smmu.ssid_bits < 20)
-		EXPECT_EQ(-EINVAL, vn_nested_command(self->guest.fd,
-			  vn_cmd_cfgi_cd(STREAM,
-					 1U << self->guest.smmu.ssid_bits)));
+		EXPECT_EQ(-EINVAL,
+			  vn_nested_command(self->guest.fd,
+					    vn_cmd_cfgi_cd(STREAM,
+							   1U << self->guest.smmu.ssid_bits)));
 	command = vn_cmd_cfgi_cd(STREAM, 10);
 	command.cmd[0] |= htole64(VN_BIT(9));
 	EXPECT_EQ(-EINVAL, vn_nested_command(self->guest.fd, command));
@@ -461,20 +462,20 @@ TEST_F(cache, translations_of_an_asid)
 {
 	remap_all(_metadata, self);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(11), 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(11), 0)));
 	EXPECT_NEW(self, 1);
 	EXPECT_OLD(self, 0);
 	EXPECT_OLD(self, 2);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, asid_of(12), IOVA(0))));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, asid_of(12), IOVA(0))));
 	EXPECT_NEW(self, 2);
 	EXPECT_OLD(self, 0);
 	EXPECT_OLD(self, 3);
 	/* Of an ASID that nobody has, and of an address that is not there */
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, 7777, 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, 7777, 0)));
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, asid_of(13), IOVA(9))));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, asid_of(13), IOVA(9))));
 	EXPECT_OLD(self, 0);
 	EXPECT_OLD(self, 3);
 }
@@ -489,8 +490,8 @@ TEST_F(cache, translations_of_all_asids)
 	for (i = 0; i < VN_ARRAY_SIZE(opcodes); i++) {
 		remap_all(_metadata, self);
 		ASSERT_OK(vn_nested_command(self->guest.fd,
-			  vn_cmd_tlbi(opcodes[i], 0,
-				      opcodes[i] == VN_CMD_TLBI_NH_VAA ?
+					    vn_cmd_tlbi(opcodes[i], 0,
+							opcodes[i] == VN_CMD_TLBI_NH_VAA ?
 				      IOVA(0) : 0)));
 		for (k = 0; k < CACHED; k++) {
 			uint64_t old = self->pasids[k].page;
@@ -564,7 +565,7 @@ TEST_F(dss, execute)
 
 	set_rights(&self->pasid, 0, ENTRY_UXN);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
 	status = access_with(_metadata, self->device, 1, VN_OP_READ,
 			     VN_ACCESS_EXECUTE, VN_PASID(3), IOVA(0));
 	EXPECT_EQ(VN_CHANNEL_OK, status.state);
@@ -706,10 +707,10 @@ TEST_F(dss, two_machines)
 	ASSERT_OK(vn_s1_map_at(&self->pasid.space.s1, IOVA(0), self->page,
 			       VN_PROT_RW, VN_S1_LAST_LEVEL));
 	ASSERT_OK(vn_nested_command(other.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
 	EXPECT_REACHES(self->device, VN_PASID(3), IOVA(0), self->pasid.page);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
+				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, asid_of(3), 0)));
 	EXPECT_REACHES(self->device, VN_PASID(3), IOVA(0), self->page);
 	ASSERT_OK(vn_nested_unbind(second->fd));
 	vn_guest_close(&other);
@@ -796,12 +797,12 @@ TEST_F(ats, invalidation_of_one_pasid)
 {
 	ats_remap(_metadata, self);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_atc_inv(STREAM, VN_PASID(20), IOVA(0), 0)));
+				    vn_cmd_atc_inv(STREAM, VN_PASID(20), IOVA(0), 0)));
 	ats_write(_metadata, self, VN_PASID(20), self->next[0]);
 	ats_write(_metadata, self, VN_PASID(21), self->pasids[1].page);
 	ats_write(_metadata, self, VN_NO_PASID, self->page);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_atc_inv(STREAM, VN_PASID(21), 0, 52)));
+				    vn_cmd_atc_inv(STREAM, VN_PASID(21), 0, 52)));
 	ats_write(_metadata, self, VN_PASID(21), self->next[1]);
 	ats_write(_metadata, self, VN_NO_PASID, self->page);
 }
@@ -810,7 +811,7 @@ TEST_F(ats, invalidation_without_pasid)
 {
 	ats_remap(_metadata, self);
 	ASSERT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_atc_inv(STREAM, VN_NO_PASID, IOVA(0), 4)));
+				    vn_cmd_atc_inv(STREAM, VN_NO_PASID, IOVA(0), 4)));
 	ats_write(_metadata, self, VN_NO_PASID, self->next_page);
 	ats_write(_metadata, self, VN_PASID(20), self->pasids[0].page);
 }
@@ -848,7 +849,7 @@ TEST_F(ats, gone_with_the_context)
 	invalidations = vn_testdev_count(self->device,
 					 VN_COUNT_ATC_INVALIDATIONS);
 	EXPECT_OK(vn_nested_command(self->guest.fd,
-		  vn_cmd_atc_inv(STREAM, VN_PASID(20), IOVA(0), 0)));
+				    vn_cmd_atc_inv(STREAM, VN_PASID(20), IOVA(0), 0)));
 	EXPECT_EQ(invalidations, vn_testdev_count(self->device,
 						  VN_COUNT_ATC_INVALIDATIONS));
 }

@@ -233,8 +233,8 @@ TEST_F(policy, deadline)
 	/* Too late, in each way to say it */
 	EXPECT_EQ(-ETIMEDOUT, vn_respond(self->guest.fd, fault.cookie, RETRY));
 	EXPECT_EQ(-ETIMEDOUT, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&fault),
-				VN_RESUME_RETRY)));
+						vn_cmd_resume(STREAM, vn_event_stag(&fault),
+							      VN_RESUME_RETRY)));
 	stats = expect_balance(_metadata, self->guest.fd);
 	EXPECT_EQ(2, stats.responses_refused);
 	EXPECT_EQ(0, stats.faults_answered);
@@ -529,7 +529,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 		/* The other guest's faults come, and are answered. */
 		vn_s1_unmap(&good.s1, IOVA(0));
 		ASSERT_OK(vn_nested_command(good.fd,
-			  vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
 		vn_poison(good.vm, ipa);
 		start_write(_metadata, other, 1, IOVA(0), SIZE, VN_NO_PASID);
 		fault = next_fault(_metadata, &good, VFIO_NESTED_FAULT_STALL);
@@ -620,7 +620,7 @@ TEST_F_TIMEOUT(policy, fair_share, SLOW)
 	for (i = 0; i < 20; i++) {
 		vn_s1_unmap(&good.s1, IOVA(0));
 		ASSERT_OK(vn_nested_command(good.fd,
-			  vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
 		vn_poison(good.vm, ipa);
 		start_write(_metadata, other, 1, IOVA(0), SIZE, VN_NO_PASID);
 		fault = next_fault(_metadata, &good, VFIO_NESTED_FAULT_STALL);

@@ -92,7 +92,7 @@ static void check_request(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, fault->raw[3]);
 }
 
-/* --- One request ------------------------------------------------------------------ */
+/* --- One request --- */
 
 FIXTURE(request) {
 	struct asking asking;
@@ -150,7 +150,7 @@ FIXTURE_TEARDOWN(request)
 }
 
 static struct vfio_nested_fault raise_request(struct __test_metadata *_metadata,
-				      struct asking *asking,
+					      struct asking *asking,
 				      const FIXTURE_VARIANT(request) *variant)
 {
 	const struct vn_access access = {
@@ -253,7 +253,7 @@ TEST_F(request, is_a_failure)
 	EXPECT_TRUE(holds(device->vm, ipa, 2, 0, SIZE));
 }
 
-/* --- Groups ------------------------------------------------------------------------- */
+/* --- Groups --- */
 
 #define GROUP	7
 
@@ -387,7 +387,7 @@ TEST_F(pri, credits_are_kept)
 		EXPECT_DONE(self->device, i);
 }
 
-/* --- Stop markers --------------------------------------------------------------------- */
+/* --- Stop markers --- */
 
 /* It says that all requests of a PASID are before it. Nobody answers it. */
 TEST_F(pri, stop_marker)
@@ -418,14 +418,16 @@ TEST_F(pri, stop_marker)
 	stats = expect_balance(_metadata, self->guest->fd);
 	EXPECT_EQ(1, stats.faults);
 	EXPECT_EQ(1, stats.page_requests);
-	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-		  vn_cmd_pri_resp(STREAM, VN_PASID(THE_PASID), marker.group ^ 1,
-				  VN_PRI_RESP_SUCCESS)));
+	EXPECT_EQ(-ENOENT,
+		  vn_nested_command(self->guest->fd,
+				    vn_cmd_pri_resp(STREAM, VN_PASID(THE_PASID),
+						    marker.group ^ 1,
+						    VN_PRI_RESP_SUCCESS)));
 	ASSERT_OK(vn_respond(self->guest->fd, request.cookie, ABORT));
 	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
 }
 
-/* --- The guest's own command ------------------------------------------------------------ */
+/* --- The guest's own command --- */
 
 TEST_F(pri, by_pri_resp)
 {
@@ -453,26 +455,31 @@ TEST_F(pri, by_pri_resp)
 
 		/* Another group, another PASID, another stream: not pending */
 		EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, pasid, fault.group ^ 1,
-					  VN_PRI_RESP_SUCCESS)));
+						     vn_cmd_pri_resp(STREAM, pasid, fault.group ^ 1,
+								     VN_PRI_RESP_SUCCESS)));
+		EXPECT_EQ(-ENOENT,
+			  vn_nested_command(self->guest->fd,
+					    vn_cmd_pri_resp(STREAM,
+							    VN_PASID(THE_PASID + 1),
+							    fault.group,
+							    VN_PRI_RESP_SUCCESS)));
 		EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, VN_PASID(THE_PASID + 1),
-					  fault.group, VN_PRI_RESP_SUCCESS)));
-		EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, pasid ? VN_NO_PASID :
+						     vn_cmd_pri_resp(STREAM, pasid ? VN_NO_PASID :
 					  VN_PASID(0), fault.group,
 					  VN_PRI_RESP_SUCCESS)));
 		EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM + 1, pasid, fault.group,
-					  VN_PRI_RESP_SUCCESS)));
-		EXPECT_EQ(-EINVAL, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, pasid, fault.group, 3)));
+						     vn_cmd_pri_resp(STREAM + 1, pasid, fault.group,
+								     VN_PRI_RESP_SUCCESS)));
+		EXPECT_EQ(-EINVAL,
+			  vn_nested_command(self->guest->fd,
+					    vn_cmd_pri_resp(STREAM, pasid,
+							    fault.group, 3)));
 		EXPECT_EQ(VN_CHANNEL_WAITING,
 			  vn_testdev_status(self->device, 1).state);
 
 		ASSERT_OK(vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, pasid, fault.group,
-					  cases[k].code)));
+					    vn_cmd_pri_resp(STREAM, pasid, fault.group,
+							    cases[k].code)));
 		EXPECT_CHANNEL(self->device, 1, cases[k].error ?
 			       VN_CHANNEL_ERROR : VN_CHANNEL_OK, cases[k].error);
 		EXPECT_EQ(!cases[k].error,
@@ -522,7 +529,7 @@ TEST_F(pri, by_pri_resp_that_is_not_legal)
 	EXPECT_STATS(self->guest->fd, faults_pending, 1);
 }
 
-/* --- Whom the answer reaches --------------------------------------------------------------- */
+/* --- Whom the answer reaches --- */
 
 FIXTURE(two) {
 	struct asking a;
@@ -562,13 +569,15 @@ TEST_F(two, of_another_machine)
 	EXPECT_EQ(OTHER_STREAM, self->fault_b.virtual_id);
 	EXPECT_EQ(-ENOENT, vn_respond(b->fd, self->fault_a.cookie, RETRY));
 	EXPECT_EQ(-ENOENT, vn_respond(a->fd, self->fault_b.cookie, RETRY));
-	EXPECT_EQ(-ENOENT, vn_nested_command(b->fd,
-		  vn_cmd_pri_resp(STREAM, VN_PASID(THE_PASID),
-				  self->fault_a.group, VN_PRI_RESP_SUCCESS)));
+	EXPECT_EQ(-ENOENT,
+		  vn_nested_command(b->fd,
+				    vn_cmd_pri_resp(STREAM, VN_PASID(THE_PASID),
+						    self->fault_a.group,
+						    VN_PRI_RESP_SUCCESS)));
 	/* My answer to my group of this number does not reach the other one's. */
 	ASSERT_OK(vn_nested_command(b->fd,
-		  vn_cmd_pri_resp(OTHER_STREAM, VN_PASID(THE_PASID),
-				  self->fault_b.group, VN_PRI_RESP_INVALID)));
+				    vn_cmd_pri_resp(OTHER_STREAM, VN_PASID(THE_PASID),
+						    self->fault_b.group, VN_PRI_RESP_INVALID)));
 	EXPECT_FAILED(self->b.device, 1, VN_ERROR_PAGE_INVALID);
 	EXPECT_EQ(VN_CHANNEL_WAITING,
 		  vn_testdev_status(self->a.device, 1).state);
@@ -604,8 +613,8 @@ TEST_F(pri, of_another_device)
 	}
 	ASSERT_EQ(fault.group, other.group);
 	ASSERT_OK(vn_nested_command(self->guest->fd,
-		  vn_cmd_pri_resp(OTHER_STREAM, VN_PASID(THE_PASID),
-				  fault.group, VN_PRI_RESP_INVALID)));
+				    vn_cmd_pri_resp(OTHER_STREAM, VN_PASID(THE_PASID),
+						    fault.group, VN_PRI_RESP_INVALID)));
 	EXPECT_FAILED(second, 1, VN_ERROR_PAGE_INVALID);
 	EXPECT_EQ(VN_CHANNEL_WAITING, vn_testdev_status(self->device, 1).state);
 	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, ABORT));
@@ -613,7 +622,7 @@ TEST_F(pri, of_another_device)
 	EXPECT_EQ(0, vn_testdev_count(second, VN_COUNT_BAD_RESPONSES));
 }
 
-/* --- When there are none ---------------------------------------------------------------------- */
+/* --- When there are none --- */
 
 TEST_F(pri, only_while_the_guest_wants_them)
 {
@@ -675,7 +684,7 @@ TEST_F(pri, translation_requests_do_not_stall)
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_STALLS));
 }
 
-/* --- The end of a binding ------------------------------------------------------------------------ */
+/* --- The end of a binding --- */
 
 TEST_F(pri, unbind)
 {
@@ -712,7 +721,7 @@ TEST_F(pri, reset)
 	EXPECT_TRUE(holds(self->device->vm, ipa, 1, 0, SIZE));
 }
 
-/* --- Devices that do it wrong --------------------------------------------------------------------- */
+/* --- Devices that do it wrong --- */
 
 /* The last one of a group never comes: nothing is pending, nothing is stuck. */
 TEST_F(pri, group_without_end)
@@ -728,9 +737,11 @@ TEST_F(pri, group_without_end)
 		fault = next_request(_metadata, self->guest);
 		EXPECT_EQ(0, fault.cookie);
 		EXPECT_EQ(0, fault.flags & VFIO_NESTED_FAULT_LAST);
-		EXPECT_EQ(-ENOENT, vn_nested_command(self->guest->fd,
-			  vn_cmd_pri_resp(STREAM, VN_NO_PASID, fault.group,
-					  VN_PRI_RESP_SUCCESS)));
+		EXPECT_EQ(-ENOENT,
+			  vn_nested_command(self->guest->fd,
+					    vn_cmd_pri_resp(STREAM, VN_NO_PASID,
+							    fault.group,
+							    VN_PRI_RESP_SUCCESS)));
 	}
 	stats = expect_balance(_metadata, self->guest->fd);
 	EXPECT_EQ(4, stats.page_requests);
@@ -807,7 +818,7 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 		vn_s1_unmap(&self->b.space.s1, IOVA(0));
 		vn_testdev_atc_flush(good);
 		ASSERT_OK(vn_nested_command(self->b.guest.fd,
-			  vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
 		vn_poison(good->vm, ipa);
 		ask(_metadata, good, 1, IOVA(0), SIZE, VN_PASID(THE_PASID));
 		fault = next_request(_metadata, &self->b.guest);
@@ -847,7 +858,7 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 	EXPECT_TRUE(holds(bad->vm, ipa, 1, 0, SIZE));
 }
 
-/* --- A ring that is full ------------------------------------------------------------------------------ */
+/* --- A ring that is full --- */
 
 /* All requests of all groups come, in their order, to a reader of a small ring. */
 TEST_F(pri, small_ring)

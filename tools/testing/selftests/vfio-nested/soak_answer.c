@@ -155,7 +155,7 @@ static int by_ring(struct soak_vm *vm, struct soak_answer *answers, unsigned int
 	vm->book->count.answering = nr;
 	for (i = 0; i < nr; i++)
 		if (!vn_response_ring_put(ring, answers[i].fault.cookie,
-				      answers[i].code))
+					  answers[i].code))
 			return soak_fail(vm, "the response ring is full");
 	ret = vn_nested_kick(vm->book->fd, &taken, NULL);
 	for (i = 0; i < taken; i++)

@@ -126,7 +126,7 @@ uint32_t *vn_response_ring_consumer(const struct vn_response_ring *ring)
 }
 
 struct vfio_nested_response *vn_response_ring_record(const struct vn_response_ring *ring,
-						 uint32_t index)
+						     uint32_t index)
 {
 	return ring->map + ring->setup.records_offset +
 	       (index & (ring->setup.entries - 1)) *

@@ -40,7 +40,7 @@ void vn_response_ring_close(struct vn_response_ring *ring);
 bool vn_response_ring_put(struct vn_response_ring *ring, uint64_t cookie, uint32_t code);
 /* The record of index @index, whose result the kernel has written. */
 struct vfio_nested_response *vn_response_ring_record(const struct vn_response_ring *ring,
-						 uint32_t index);
+						     uint32_t index);
 uint32_t *vn_response_ring_producer(const struct vn_response_ring *ring);
 uint32_t *vn_response_ring_consumer(const struct vn_response_ring *ring);
 
