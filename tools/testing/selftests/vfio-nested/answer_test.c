@@ -212,8 +212,8 @@ TEST_F(answer, by_resume)
 
 	for (i = 0; i < VN_ARRAY_SIZE(codes); i++)
 		ASSERT_OK(vn_nested_command(self->guest.fd,
-			  vn_cmd_resume(STREAM, vn_event_stag(&self->faults[i]),
-					codes[i])));
+					    vn_cmd_resume(STREAM, vn_event_stag(&self->faults[i]),
+							  codes[i])));
 	EXPECT_RETRIED(self, 0);
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	EXPECT_FAILED(self->device, 2, self->guest.smmu.terminates ?
@@ -221,15 +221,19 @@ TEST_F(answer, by_resume)
 	EXPECT_STILL(self, 3);
 
 	/* Once is enough, whichever way it came. */
-	EXPECT_EQ(-EALREADY, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&self->faults[0]),
-				VN_RESUME_RETRY)));
+	EXPECT_EQ(-EALREADY,
+		  vn_nested_command(self->guest.fd,
+				    vn_cmd_resume(STREAM,
+						  vn_event_stag(&self->faults[0]),
+						  VN_RESUME_RETRY)));
 	EXPECT_EQ(-EALREADY, vn_respond(self->guest.fd, self->faults[1].cookie,
 					RETRY));
 	ASSERT_OK(vn_respond(self->guest.fd, self->faults[3].cookie, RETRY));
-	EXPECT_EQ(-EALREADY, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&self->faults[3]),
-				VN_RESUME_RETRY)));
+	EXPECT_EQ(-EALREADY,
+		  vn_nested_command(self->guest.fd,
+				    vn_cmd_resume(STREAM,
+						  vn_event_stag(&self->faults[3]),
+						  VN_RESUME_RETRY)));
 	EXPECT_STATS(self->guest.fd, faults_answered, 4);
 	EXPECT_STATS(self->guest.fd, responses_refused, 3);
 }
@@ -285,9 +289,9 @@ TEST_F(answer, by_resume_that_is_not_legal)
 		}
 	}
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM + 1, stag, VN_RESUME_RETRY)));
+					     vn_cmd_resume(STREAM + 1, stag, VN_RESUME_RETRY)));
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, 0xffff, VN_RESUME_RETRY)));
+					     vn_cmd_resume(STREAM, 0xffff, VN_RESUME_RETRY)));
 	vn_sleep_ms(20);
 	EXPECT_STILL(self, 0);
 	EXPECT_STATS(self->guest.fd, faults_pending, CHANNELS);
@@ -414,9 +418,11 @@ TEST_F(answer, after_reset)
 	for (i = 0; i < CHANNELS; i++)
 		EXPECT_EQ(-ECANCELED, vn_respond(self->guest.fd,
 						 self->faults[i].cookie, RETRY));
-	EXPECT_EQ(-ECANCELED, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&self->faults[0]),
-				VN_RESUME_RETRY)));
+	EXPECT_EQ(-ECANCELED,
+		  vn_nested_command(self->guest.fd,
+				    vn_cmd_resume(STREAM,
+						  vn_event_stag(&self->faults[0]),
+						  VN_RESUME_RETRY)));
 	EXPECT_STATS(self->guest.fd, faults_aborted, CHANNELS);
 	/* The binding, and stage 1, are as before. */
 	start_write(_metadata, self->device, 0, PAGE_AT(0), SIZE, VN_NO_PASID);
@@ -515,16 +521,16 @@ TEST_F(others, of_another_machine)
 				      ABORT));
 	/* The stream of the other one is none of mine. */
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
-		  vn_cmd_resume(STREAM, vn_event_stag(&self->fault),
-				VN_RESUME_ABORT)));
+					     vn_cmd_resume(STREAM, vn_event_stag(&self->fault),
+							   VN_RESUME_ABORT)));
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
 					     vn_cmd_stall_term(STREAM)));
 	/* Tags are numbers of the guest: no number of mine names its fault. */
 	for (stag = 0; stag < 64; stag++)
 		if (stag != vn_event_stag(&self->others_fault))
 			EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
-				  vn_cmd_resume(OTHER_STREAM, stag,
-						VN_RESUME_ABORT)));
+							     vn_cmd_resume(OTHER_STREAM, stag,
+									   VN_RESUME_ABORT)));
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->second, 1).state);
 
@@ -554,8 +560,8 @@ TEST_F(one, of_another_device)
 	EXPECT_EQ(OTHER_STREAM, other.virtual_id);
 
 	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest.fd,
-		  vn_cmd_resume(OTHER_STREAM, vn_event_stag(&fault),
-				VN_RESUME_ABORT)));
+					     vn_cmd_resume(OTHER_STREAM, vn_event_stag(&fault),
+							   VN_RESUME_ABORT)));
 	ASSERT_OK(vn_nested_command(self->guest.fd, vn_cmd_stall_term(STREAM)));
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(second, 1).state);

@@ -894,7 +894,7 @@ TEST_F(fault, only_one_wins)
 		for (i = 0; i < 2 * CHANNELS; i++)
 			vn_s1_unmap(&self->guest.s1, PAGE_AT(i));
 		ASSERT_OK(vn_nested_command(self->guest.fd,
-			  vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
 		start_many(_metadata, self->device);
 		read_many(_metadata, &self->guest, faults);
 		for (i = 0; i < 2 * CHANNELS; i++)

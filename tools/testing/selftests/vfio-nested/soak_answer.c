@@ -436,7 +436,8 @@ static int take_fault(struct soak_vm *vm, const struct vfio_nested_fault *fault)
 	}
 	if (!names_access(answer.device, &answer.channel->now, fault) &&
 	    !answer.channel->now.disturbed)
-		return soak_fail(vm, "a record (kind %u, flags 0x%x, PASID %u, 0x%llx) that is of no access",
+		return soak_fail(vm,
+				 "a record of no access (kind %u, flags 0x%x, PASID %u, 0x%llx)",
 				 fault->kind, fault->flags, fault->pasid,
 				 (unsigned long long)fault->address);
 	if (!answer.channel->now.running) {
