@@ -32,34 +32,6 @@
 /* Chosen before main(): a device that may stall, and one that asks for pages */
 static char stall_name[VN_PCI_NAME_LEN], request_name[VN_PCI_NAME_LEN];
 
-/* References to our modules that are held */
-static long references(void)
-{
-	static const char *const modules[] = {
-		"iommu_nested", "vfio_nested", "vfio_pci_nested", "smmuv3_nested",
-	};
-	char path[64], text[32];
-	long sum = 0;
-	size_t i;
-
-	for (i = 0; i < VN_ARRAY_SIZE(modules); i++) {
-		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", modules[i]);
-		if (!vn_read_text(path, text, sizeof(text)))
-			sum += atol(text);
-	}
-	return sum;
-}
-
-/* Files are closed by the kernel a moment after the process has ended. */
-static long references_settle(long want)
-{
-	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
-
-	while (references() != want && vn_now_ms() < end)
-		vn_sleep_ms(1);
-	return references();
-}
-
 static int bindings_settle(int fd, uint64_t want, struct vfio_nested_stats *stats)
 {
 	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
@@ -102,7 +74,7 @@ FIXTURE_SETUP(pending)
 	const char *name = variant->kind == VFIO_NESTED_FAULT_STALL ? stall_name :
 								      request_name;
 
-	self->references = references();
+	self->references = vn_module_references();
 	vn_scene_init(&self->scene, name, variant->kind);
 	if (!name[0])
 		SKIP(return, "no device here can wait for pages in this way");
@@ -116,7 +88,7 @@ FIXTURE_TEARDOWN(pending)
 	if (self->scene.guest.fd >= 0)
 		EXPECT_OK(vn_faults_balance(self->scene.guest.fd, &stats));
 	vn_scene_close(&self->scene);
-	EXPECT_EQ(self->references, references_settle(self->references));
+	EXPECT_EQ(self->references, vn_module_references_settle(self->references));
 }
 
 static void raise_all(struct __test_metadata *_metadata, FIXTURE_DATA(pending) *self)
@@ -461,15 +433,6 @@ static pid_t fork_vmm(struct __test_metadata *_metadata, struct vn_scene *scene,
 	close(ends[1]);
 	*from = ends[0];
 	return child;
-}
-
-static void kill_vmm(struct __test_metadata *_metadata, pid_t child)
-{
-	int status;
-
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("it had failed before");
 }
 
 /* Has faults, tells of them, and never answers. */

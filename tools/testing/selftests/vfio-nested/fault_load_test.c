@@ -405,15 +405,6 @@ static pid_t fork_vmm(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	return child;
 }
 
-static void end_vmm(struct __test_metadata *_metadata, pid_t child)
-{
-	int status;
-
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("it had failed before");
-}
-
 /* Has a fault on every channel, and says so; then it finds that all are over. */
 static void sleep_on_faults(struct vn_scene *scene, int to)
 {
@@ -555,8 +546,8 @@ static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	       " ms; beside two that flood %u in %u ms, %" PRIu64 " ms",
 	       alone.rounds, LONG_ENOUGH_MS / 2, alone.slowest_ms, beside.rounds,
 	       LONG_ENOUGH_MS, beside.slowest_ms);
-	end_vmm(_metadata, floods[0]);
-	end_vmm(_metadata, floods[1]);
+	kill_vmm(_metadata, floods[0]);
+	kill_vmm(_metadata, floods[1]);
 	close(from[0]);
 	close(from[1]);
 	EXPECT_GT(SLOWEST_MS, beside.slowest_ms);

@@ -131,39 +131,6 @@ static void end(struct life *life)
 	vn_vm_close(&life->vm);
 }
 
-/* References to our modules that are held; each module that is not there adds 0. */
-static long references(void)
-{
-	static const char *const modules[] = {
-		"iommu_nested", "vfio_nested", "vfio_pci_nested", "smmuv3_nested",
-	};
-	char path[64], text[32];
-	long sum = 0;
-	size_t i;
-
-	for (i = 0; i < VN_ARRAY_SIZE(modules); i++) {
-		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", modules[i]);
-		if (!vn_read_text(path, text, sizeof(text)))
-			sum += atol(text);
-	}
-	return sum;
-}
-
-/* Files are closed by the kernel a moment after the process has ended. */
-static long references_settle(long want)
-{
-	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
-	long now;
-
-	do {
-		now = references();
-		if (now == want)
-			break;
-		vn_sleep_ms(1);
-	} while (vn_now_ms() < end);
-	return now;
-}
-
 /* Chosen before main(): tests run in children, each opens the device itself. */
 static char device_name[VN_PCI_NAME_LEN];
 static char resettable_name[VN_PCI_NAME_LEN];
@@ -181,14 +148,14 @@ FIXTURE_SETUP(life)
 	self->life.device.fd = -1;
 	self->life.guest.fd = -1;
 	self->life.vm.fd = -1;
-	self->references = references();
+	self->references = vn_module_references();
 }
 
 FIXTURE_TEARDOWN(life)
 {
 	end(&self->life);
 	/* Nothing is left behind, whatever the test did. */
-	EXPECT_EQ(self->references, references_settle(self->references));
+	EXPECT_EQ(self->references, vn_module_references_settle(self->references));
 }
 
 TEST_F(life, whole)
@@ -232,7 +199,7 @@ static void kill_at(struct __test_metadata *_metadata, FIXTURE_DATA(life) *self,
 	kill(child, SIGKILL);
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_EQ(self->references, references_settle(self->references))
+	EXPECT_EQ(self->references, vn_module_references_settle(self->references))
 		TH_LOG("when %s", step_names[step]);
 
 	snprintf(next.name, VN_PCI_NAME_LEN, "%s", self->life.name);
@@ -341,7 +308,7 @@ TEST_F_TIMEOUT(life, closed_in_every_order, SLOW)
 				vn_dma_write(&life.device, HOLE);
 		}
 		munmap(life.vm.ram, VN_RAM_SIZE);
-		EXPECT_EQ(self->references, references_settle(self->references))
+		EXPECT_EQ(self->references, vn_module_references_settle(self->references))
 			TH_LOG("order %u %u %u %u", which[0], which[1], which[2],
 			       which[3]);
 	}
@@ -494,7 +461,7 @@ FIXTURE_SETUP(reset)
 	const char *name = variant->how == VN_RESET_FUNCTION ? express_name :
 						     resettable_name;
 
-	self->references = references();
+	self->references = vn_module_references();
 	self->life.device.fd = -1;
 	self->life.guest.fd = -1;
 	self->life.vm.fd = -1;
@@ -516,7 +483,7 @@ FIXTURE_SETUP(reset)
 FIXTURE_TEARDOWN(reset)
 {
 	end(&self->life);
-	EXPECT_EQ(self->references, references_settle(self->references));
+	EXPECT_EQ(self->references, vn_module_references_settle(self->references));
 }
 
 TEST_F(reset, keeps_the_context)

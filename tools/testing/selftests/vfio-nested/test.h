@@ -5,8 +5,10 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 
@@ -108,6 +110,16 @@ static inline uint64_t map_page(struct __test_metadata *_metadata,
 	EXPECT_TRUE(__dma == VN_DMA_FAULT || __dma == VN_DMA_DONE)	\
 		TH_LOG("write: %s", vn_dma_name(__dma));		\
 } while (0)
+
+/* Ends a process that plays a VMM, and that nothing else has ended so far. */
+static inline void kill_vmm(struct __test_metadata *_metadata, pid_t child)
+{
+	int status;
+
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("it had failed before");
+}
 
 /* Opens the devices of @wants and runs the tests on them. */
 static inline int run_with_devices(int argc, char **argv,

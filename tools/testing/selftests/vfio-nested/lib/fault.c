@@ -88,24 +88,11 @@ int vn_nested_restore(int nested_fd, uint64_t virtual_id, const void *data,
 
 int vn_response_ring_open(struct vn_response_ring *ring, int nested_fd, uint32_t entries)
 {
-	struct vfio_nested_setup_ring *setup = &ring->setup;
-	int ret;
-
 	memset(ring, 0, sizeof(*ring));
-	setup->size = sizeof(*setup);
-	setup->type = VFIO_NESTED_RING_RESPONSE;
-	setup->entries = entries;
-	setup->eventfd = -1;
-	ret = vn_ioctl(nested_fd, VFIO_NESTED_SETUP_RING, setup);
-	if (ret)
-		return ret;
-	ring->map = mmap(NULL, setup->mmap_size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, nested_fd, setup->mmap_offset);
-	if (ring->map == MAP_FAILED) {
-		ring->map = NULL;
-		return vn_fail(-errno, "mmap of the response ring: %m");
-	}
-	return 0;
+	ring->setup.type = VFIO_NESTED_RING_RESPONSE;
+	ring->setup.entries = entries;
+	ring->setup.eventfd = -1;
+	return vn_nested_setup_ring(nested_fd, &ring->setup, &ring->map);
 }
 
 void vn_response_ring_close(struct vn_response_ring *ring)

@@ -116,27 +116,33 @@ int vn_nested_stats(int nested_fd, struct vfio_nested_stats *stats)
 	return vn_ioctl(nested_fd, VFIO_NESTED_STATS, stats);
 }
 
-int vn_ring_open(struct vn_ring *ring, int nested_fd, uint32_t entries,
-		 int eventfd)
+int vn_nested_setup_ring(int nested_fd, struct vfio_nested_setup_ring *setup,
+			 void **map)
 {
-	struct vfio_nested_setup_ring *setup = &ring->setup;
 	int ret;
 
-	memset(ring, 0, sizeof(*ring));
+	*map = NULL;
 	setup->size = sizeof(*setup);
-	setup->type = VFIO_NESTED_RING_FAULT;
-	setup->entries = entries;
-	setup->eventfd = eventfd;
 	ret = vn_ioctl(nested_fd, VFIO_NESTED_SETUP_RING, setup);
 	if (ret)
 		return ret;
-	ring->map = mmap(NULL, setup->mmap_size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED, nested_fd, setup->mmap_offset);
-	if (ring->map == MAP_FAILED) {
-		ring->map = NULL;
-		return vn_fail(-errno, "mmap of the fault ring: %m");
+	*map = mmap(NULL, setup->mmap_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    nested_fd, setup->mmap_offset);
+	if (*map == MAP_FAILED) {
+		*map = NULL;
+		return vn_fail(-errno, "mmap of ring %u: %m", setup->type);
 	}
 	return 0;
+}
+
+int vn_ring_open(struct vn_ring *ring, int nested_fd, uint32_t entries,
+		 int eventfd)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->setup.type = VFIO_NESTED_RING_FAULT;
+	ring->setup.entries = entries;
+	ring->setup.eventfd = eventfd;
+	return vn_nested_setup_ring(nested_fd, &ring->setup, &ring->map);
 }
 
 void vn_ring_close(struct vn_ring *ring)

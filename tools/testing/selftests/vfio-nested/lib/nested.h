@@ -35,6 +35,9 @@ struct vn_ring {
 	uint32_t consumer;
 };
 
+/* Sets up and maps a ring, of which @setup says type, entries and eventfd. */
+int vn_nested_setup_ring(int nested_fd, struct vfio_nested_setup_ring *setup,
+			 void **map);
 /* Sets up and maps; @eventfd may be -1. */
 int vn_ring_open(struct vn_ring *ring, int nested_fd, uint32_t entries,
 		 int eventfd);

@@ -92,3 +92,34 @@ int vn_read_hex(const char *path, uint64_t *value)
 		return vn_fail(-EINVAL, "%s holds '%s', not a number", path, text);
 	return 0;
 }
+
+long vn_module_references(void)
+{
+	static const char *const modules[] = {
+		"iommu_nested", "vfio_nested", "vfio_pci_nested", "smmuv3_nested",
+	};
+	char path[64], text[32];
+	long sum = 0;
+	size_t i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(modules); i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", modules[i]);
+		if (!vn_read_text(path, text, sizeof(text)))
+			sum += atol(text);
+	}
+	return sum;
+}
+
+long vn_module_references_settle(long want)
+{
+	uint64_t end = vn_now_ms() + VN_TIMEOUT_MS;
+	long now;
+
+	do {
+		now = vn_module_references();
+		if (now == want)
+			break;
+		vn_sleep_ms(1);
+	} while (vn_now_ms() < end);
+	return now;
+}

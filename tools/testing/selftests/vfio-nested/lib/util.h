@@ -59,6 +59,14 @@ static inline void vn_barrier(void)
 #endif
 }
 
+/* References to our modules that are held; each module that is not there adds 0. */
+long vn_module_references(void);
+/*
+ * The same, when they are @want, or VN_TIMEOUT_MS later: files are closed by the
+ * kernel a moment after the process has ended.
+ */
+long vn_module_references_settle(long want);
+
 /* Memory that a device or the kernel writes behind the compiler's back. */
 #define vn_read_once(p)		(*(const volatile __typeof__(*(p)) *)(p))
 #define vn_write_once(p, v)	(*(volatile __typeof__(*(p)) *)(p) = (v))
