@@ -128,23 +128,32 @@ static int reset_hot(struct vn_device *device)
 	return 0;
 }
 
-int vn_device_reset(struct vn_device *device, enum vn_reset how)
+static int reset_vfio(struct vn_device *device)
 {
-	device->engine.stopped = true;
-	switch (how) {
-	case VN_RESET_FUNCTION:
-		return reset_function(device);
-	case VN_RESET_HOT:
-		return reset_hot(device);
-	case VN_RESET_SYSFS:
-		return vn_pci_reset(device->pci.name);
-	default:
-		break;
-	}
 	if (ioctl(device->fd, VFIO_DEVICE_RESET))
 		return vn_fail(-errno, "%s: VFIO_DEVICE_RESET: %m",
 			       device->pci.name);
 	return 0;
+}
+
+static int reset_sysfs(struct vn_device *device)
+{
+	return vn_pci_reset(device->pci.name);
+}
+
+int vn_device_reset(struct vn_device *device, enum vn_reset how)
+{
+	static int (*const ways[])(struct vn_device *device) = {
+		[VN_RESET_VFIO] = reset_vfio,
+		[VN_RESET_FUNCTION] = reset_function,
+		[VN_RESET_HOT] = reset_hot,
+		[VN_RESET_SYSFS] = reset_sysfs,
+	};
+	int ret = ways[how](device);
+
+	/* Not earlier: another thread's access would start it before the reset. */
+	device->engine.stopped = true;
+	return ret;
 }
 
 int vn_device_set_irq(struct vn_device *device, unsigned int index, int eventfd)
