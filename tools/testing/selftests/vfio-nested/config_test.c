@@ -7,12 +7,11 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "capability.h"
+#include "race.h"
 #include "test.h"
 
 static const struct vn_want wants[] = {
@@ -450,138 +449,101 @@ TEST_F(config, page_requests_follow_the_guest)
 	vn_guest_close(&guest);
 }
 
-/* One of several threads that do one thing again and again. */
-struct racer {
+struct all {
 	FIXTURE_DATA(config) *self;
-	struct vn_guest *guest;
-	/* Returns an error that none of the others can explain, or 0. */
-	int (*step)(struct racer *racer);
-	pthread_t id;
-	unsigned int seed;
-	bool stop;
-	int error;
-	unsigned long steps;
+	struct vn_device *device;
+	struct vn_guest guest;
 };
 
 /* Any bytes to any place in a capability, and back. */
-static int write_anything(struct racer *racer)
+static void write_step(struct vn_racer *thread)
 {
+	struct all *all = thread->data;
 	const struct capability *cap;
-	uint8_t bytes[16];
 	unsigned int pos, size, i;
-	int at, ret;
+	uint8_t bytes[16];
+	int at;
 
-	FOR_EACH_SHOWN(racer->self, cap, at) {
-		pos = rand_r(&racer->seed) % cap->len;
-		size = 1 + rand_r(&racer->seed) % (cap->len - pos);
+	FOR_EACH_SHOWN(all->self, cap, at) {
+		pos = vn_choose(thread, cap->len);
+		size = 1 + vn_choose(thread, cap->len - pos);
 		for (i = 0; i < size; i++)
-			bytes[i] = rand_r(&racer->seed);
-		ret = vn_device_config_write(racer->self->device, at + pos,
-					     bytes, size);
-		if (!ret)
-			ret = vn_device_config_read(racer->self->device, at,
-						    bytes, cap->len);
-		if (ret)
-			return ret;
+			bytes[i] = vn_choose(thread, 256);
+		EXPECTED(thread, vn_device_config_write(all->device, at + pos,
+							bytes, size));
+		EXPECTED(thread, vn_device_config_read(all->device, at, bytes,
+						       cap->len));
 	}
-	return 0;
 }
 
-static int enable_pri(struct racer *racer)
+static void request_step(struct vn_racer *thread)
 {
-	return vn_device_enable_pri(racer->self->device,
-				    rand_r(&racer->seed) % 3 * CREDITS);
+	struct all *all = thread->data;
+
+	EXPECTED(thread, vn_device_enable_pri(all->device,
+					      vn_choose(thread, 3) * CREDITS));
 }
 
-static int reset(struct racer *racer)
+/* VFIO does not wait for a reset by somebody else. */
+static void reset_step(struct vn_racer *thread)
 {
 	static const enum vn_reset ways[] = {
 		VN_RESET_VFIO, VN_RESET_FUNCTION, VN_RESET_SYSFS,
 	};
-	int ret = vn_device_reset(racer->self->device,
-				  ways[rand_r(&racer->seed) % 3]);
+	struct all *all = thread->data;
 
-	vn_sleep_ms(rand_r(&racer->seed) % 20);
-	/* VFIO does not wait for a reset by somebody else. */
-	return ret == -EAGAIN ? 0 : ret;
+	EXPECTED(thread, vn_device_reset(all->device,
+					 ways[vn_choose(thread, VN_ARRAY_SIZE(ways))]),
+		 -EAGAIN);
+	vn_sleep_ms(vn_choose(thread, 20));
 }
 
-static int bind_and_unbind(struct racer *racer)
+static void bind_step(struct vn_racer *thread)
 {
-	int fd = racer->self->device->fd;
-	int ret = vn_nested_bind(fd, racer->guest->fd, STREAM);
+	struct all *all = thread->data;
 
-	if (ret)
-		return ret == -EBUSY ? 0 : ret;
-	racer->guest->ats = rand_r(&racer->seed) % 4;
-	ret = vn_guest_translate(racer->guest, STREAM);
-	if (ret)
-		return ret;
-	vn_sleep_ms(rand_r(&racer->seed) % 5);
-	return vn_nested_unbind(fd);
+	if (EXPECTED(thread, vn_nested_bind(all->device->fd, all->guest.fd, STREAM),
+		     -EBUSY))
+		return;
+	all->guest.ats = vn_choose(thread, 4);
+	EXPECTED(thread, vn_guest_translate(&all->guest, STREAM));
+	vn_sleep_ms(vn_choose(thread, 5));
+	EXPECTED(thread, vn_nested_unbind(all->device->fd));
 }
 
-static int set_policy(struct racer *racer)
+static void policy_step(struct vn_racer *thread)
 {
-	const char *name = racer->self->device->pci.name;
+	struct vn_device *device = ((struct all *)thread->data)->device;
 	struct vfio_nested_info info;
-	int ret;
 
-	ret = vn_pci_policy(name, "fault_quota",
-			    rand_r(&racer->seed) % 2 ? "0" : "7");
-	if (!ret)
-		ret = vn_nested_info(racer->self->device->fd, &info, NULL);
-	if (!ret && info.fault_quota != 7 &&
-	    info.fault_quota != info.max_pending)
-		ret = -ERANGE;
-	return ret;
-}
-
-static void *run(void *data)
-{
-	struct racer *racer = data;
-
-	while (!__atomic_load_n(&racer->stop, __ATOMIC_RELAXED) && !racer->error) {
-		racer->error = racer->step(racer);
-		racer->steps++;
-	}
-	return NULL;
+	EXPECTED(thread, vn_pci_policy(device->pci.name, "fault_quota",
+				       vn_choose(thread, 2) ? "0" : "7"));
+	EXPECTED(thread, vn_nested_info(device->fd, &info, NULL));
+	if (info.fault_quota != 7)
+		EXPECTED(thread, info.fault_quota == info.max_pending ? 0 : -ERANGE);
 }
 
 /* All of it at once; and then it is as if nothing had been. */
 TEST_F_TIMEOUT(config, races, SLOW)
 {
-	static int (*const steps[])(struct racer *racer) = {
-		write_anything, write_anything, enable_pri, reset,
-		bind_and_unbind, set_policy,
+	static const vn_step steps[] = {
+		write_step, write_step, request_step, reset_step, bind_step,
+		policy_step,
 	};
-	struct racer racers[VN_ARRAY_SIZE(steps)] = {};
-	const char *time = getenv("VFIO_NESTED_RACE_MS");
-	struct vn_guest guest;
+	struct all all = { .self = self, .device = self->device };
+	struct vn_guest *guest = &all.guest;
+	struct vn_race race;
 	uint8_t now[SPACE];
 	unsigned int i;
 
 	if (expected_at(self, &capabilities[1]) <= 0)
 		SKIP(return, "no page requests for a guest");
-	start_guest(_metadata, &guest, self->device, 0);
+	start_guest(_metadata, guest, self->device, 0);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 
-	for (i = 0; i < VN_ARRAY_SIZE(racers); i++) {
-		racers[i].self = self;
-		racers[i].guest = &guest;
-		racers[i].step = steps[i];
-		racers[i].seed = i + 1;
-		ASSERT_EQ(0, pthread_create(&racers[i].id, NULL, run,
-					    &racers[i]));
-	}
-	vn_sleep_ms(time ? atoi(time) : 2000);
-	for (i = 0; i < VN_ARRAY_SIZE(racers); i++) {
-		__atomic_store_n(&racers[i].stop, true, __ATOMIC_RELAXED);
-		ASSERT_EQ(0, pthread_join(racers[i].id, NULL));
-		EXPECT_EQ(0, racers[i].error)
-			TH_LOG("thread %u, step %lu", i, racers[i].steps);
-		EXPECT_LT(1, racers[i].steps) TH_LOG("thread %u", i);
-	}
+	EXPECT_OK(vn_race_run(&race, &all, steps, VN_ARRAY_SIZE(steps)));
+	for (i = 0; i < VN_ARRAY_SIZE(steps); i++)
+		EXPECT_LT(1, race.racers[i].steps) TH_LOG("thread %u", i);
 
 	vn_pci_policy(self->device->pci.name, "fault_quota", "0");
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_SYSFS));
@@ -590,12 +552,12 @@ TEST_F_TIMEOUT(config, races, SLOW)
 					self->size - PCI_CFG_SPACE_SIZE));
 	EXPECT_EQ(0, memcmp(now, &self->shown[PCI_CFG_SPACE_SIZE],
 			    self->size - PCI_CFG_SPACE_SIZE));
-	ASSERT_OK(vn_nested_bind(self->device->fd, guest.fd, STREAM));
-	guest.ats = true;
-	ASSERT_OK(vn_guest_translate(&guest, STREAM));
+	ASSERT_OK(vn_nested_bind(self->device->fd, guest->fd, STREAM));
+	guest->ats = true;
+	ASSERT_OK(vn_guest_translate(guest, STREAM));
 	ASSERT_OK(vn_device_enable_pri(self->device, CREDITS));
 	EXPECT_PRI(true);
-	vn_guest_close(&guest);
+	vn_guest_close(guest);
 }
 
 FIXTURE(settings) {

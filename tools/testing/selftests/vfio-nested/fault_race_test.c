@@ -5,23 +5,19 @@
  * stop, save, set contexts, close, without any order. Whatever comes of a single call
  * must be something that the uAPI documents; afterwards the counters must fit and a
  * fault must be served as if nothing had been. Lock order, life times and leaks are for
- * the kernel's own checkers, which a laboratory kernel has on.
- *
- * VFIO_NESTED_RACE_MS is how long each test takes, 1000 without it.
+ * the kernel's own checkers, which a laboratory kernel has on. How long a test takes:
+ * see race.h.
  */
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "capability.h"
 #include "fault.h"
+#include "race.h"
 #include "scene.h"
 #include "test.h"
 
-#define THREADS_MAX	12
 #define RESPONSES	16
 /* Faults that were seen last */
 #define SEEN		64
@@ -36,44 +32,12 @@ FIXTURE(race) {
 	unsigned int deadline;
 	struct vfio_nested_fault seen[SEEN];
 	unsigned int nr_seen;
-	bool stop;
-	/* The first result that should not be, and the number of calls */
-	int bad_result;
-	const char *bad_call;
-	unsigned long calls;
-	unsigned long answered;
+	struct vn_race race;
 };
 
-struct thread {
-	FIXTURE_DATA(race) *self;
-	pthread_t id;
-	unsigned int seed;
-	void (*step)(struct thread *thread);
-};
-
-static unsigned int choose(struct thread *thread, unsigned int limit)
+static FIXTURE_DATA(race) *self_of(struct vn_racer *thread)
 {
-	return rand_r(&thread->seed) % limit;
-}
-
-/* A call that succeeds, or fails with one of the errors that follow it */
-#define EXPECTED(thread, call, ...)	expect(thread, #call, call, ##__VA_ARGS__, 0)
-
-static int expect(struct thread *thread, const char *call, int ret, ...)
-{
-	FIXTURE_DATA(race) *self = thread->self;
-	bool good = !ret;
-	va_list args;
-	int may;
-
-	va_start(args, ret);
-	while ((may = va_arg(args, int)))
-		good |= ret == may;
-	va_end(args);
-	__atomic_fetch_add(&self->calls, 1, __ATOMIC_RELAXED);
-	if (!good && !__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
-		self->bad_call = call;
-	return ret;
+	return thread->data;
 }
 
 /*
@@ -89,39 +53,39 @@ static int expect(struct thread *thread, const char *call, int ret, ...)
 /* --- The device, and its guest's right answers ---------------------------- */
 
 /* Only one thread uses the channels. Even ones stall, odd ones ask for pages. */
-static void access_step(struct thread *thread)
+static void access_step(struct vn_racer *thread)
 {
-	struct vn_scene *scene = &thread->self->scene;
-	unsigned int i = choose(thread, VN_TESTDEV_CHANNELS);
+	struct vn_scene *scene = &self_of(thread)->scene;
+	unsigned int i = vn_choose(thread, VN_TESTDEV_CHANNELS);
 	struct vn_channel_status status = vn_testdev_status(&scene->device, i);
 	const struct vn_access access = {
 		.op = VN_OP_WRITE,
 		.flags = i % 2 ? VN_ACCESS_ATS | VN_ACCESS_PRI : VN_ACCESS_STALL,
 		.iova = VN_SCENE_IOVA(i),
-		.length = sizeof(uint32_t) << choose(thread, 4),
+		.length = sizeof(uint32_t) << vn_choose(thread, 4),
 		.pasid = VN_PASID(VN_SCENE_PASID),
-		.outstanding = 1 << choose(thread, 3),
+		.outstanding = 1 << vn_choose(thread, 3),
 	};
 
-	if (status.error == VN_ERROR_DISABLED || choose(thread, 200) == 0)
+	if (status.error == VN_ERROR_DISABLED || vn_choose(thread, 200) == 0)
 		vn_scene_enable(scene);
 	if (status.state == VN_CHANNEL_STALLED ||
 	    status.state == VN_CHANNEL_WAITING) {
 		/* What an unbind has switched off does not come back by itself. */
-		if (choose(thread, 100) == 0)
+		if (vn_choose(thread, 100) == 0)
 			vn_testdev_stop(&scene->device, i);
 		return;
 	}
-	if (choose(thread, 4) == 0)
+	if (vn_choose(thread, 4) == 0)
 		vn_scene_unmap(scene, i);
 	vn_testdev_start(&scene->device, i, &access);
-	__atomic_fetch_add(&thread->self->calls, 1, __ATOMIC_RELAXED);
+	vn_race_count(thread, 1);
 }
 
 /* Only one thread reads the ring. */
-static void read_step(struct thread *thread)
+static void read_step(struct vn_racer *thread)
 {
-	FIXTURE_DATA(race) *self = thread->self;
+	FIXTURE_DATA(race) *self = thread->data;
 	struct pollfd readable = { .fd = self->scene.guest.fd, .events = POLLIN };
 	struct vfio_nested_fault fault;
 	unsigned int at;
@@ -134,7 +98,7 @@ static void read_step(struct thread *thread)
 		self->seen[at % SEEN] = fault;
 		vn_scene_map(&self->scene, (fault.address - VN_SCENE_IOVA(0)) >> 16 &
 					   (VN_TESTDEV_CHANNELS - 1));
-		if (choose(thread, 2))
+		if (vn_choose(thread, 2))
 			EXPECTED(thread, vn_respond(self->scene.guest.fd,
 						    fault.cookie,
 						    VFIO_NESTED_RESPONSE_RETRY),
@@ -144,70 +108,69 @@ static void read_step(struct thread *thread)
 
 /* --- Answers -------------------------------------------------------------- */
 
-static struct vfio_nested_fault some_fault(struct thread *thread)
+static struct vfio_nested_fault some_fault(struct vn_racer *thread)
 {
-	return thread->self->seen[choose(thread, SEEN)];
+	return self_of(thread)->seen[vn_choose(thread, SEEN)];
 }
 
-static void answer_step(struct thread *thread)
+static void answer_step(struct vn_racer *thread)
 {
-	FIXTURE_DATA(race) *self = thread->self;
+	FIXTURE_DATA(race) *self = thread->data;
 	struct vfio_nested_response list[4];
-	uint32_t num = choose(thread, VN_ARRAY_SIZE(list) + 1);
+	uint32_t num = vn_choose(thread, VN_ARRAY_SIZE(list) + 1);
 	uint32_t i;
 
 	for (i = 0; i < num; i++)
 		list[i] = (struct vfio_nested_response) {
 			.cookie = some_fault(thread).cookie,
-			.code = choose(thread, 20) ? 1 + choose(thread, 2) :
-						     choose(thread, 6),
+			.code = vn_choose(thread, 20) ? 1 + vn_choose(thread, 2) :
+						     vn_choose(thread, 6),
 		};
-	EXPECTED(thread, vn_nested_respond(choose(thread, 8) ? self->scene.guest.fd :
+	EXPECTED(thread, vn_nested_respond(vn_choose(thread, 8) ? self->scene.guest.fd :
 					   self->other_fd, list, &num),
 		 ANSWER_ERRORS);
-	__atomic_fetch_add(&self->answered, num, __ATOMIC_RELAXED);
 }
 
 /* Only one thread writes the response ring. */
-static void kick_step(struct thread *thread)
+static void kick_step(struct vn_racer *thread)
 {
-	FIXTURE_DATA(race) *self = thread->self;
-	unsigned int num = choose(thread, RESPONSES);
+	FIXTURE_DATA(race) *self = thread->data;
+	unsigned int num = vn_choose(thread, RESPONSES);
 	uint32_t taken;
 
 	while (num-- && vn_response_ring_put(&self->responses,
 					     some_fault(thread).cookie,
-					     1 + choose(thread, 3)))
+					     1 + vn_choose(thread, 3)))
 		;
 	EXPECTED(thread, vn_nested_kick(self->scene.guest.fd, &taken, NULL));
 }
 
-static void native_step(struct thread *thread)
+static void native_step(struct vn_racer *thread)
 {
 	struct vfio_nested_fault fault = some_fault(thread);
-	int fd = thread->self->scene.guest.fd;
+	int fd = self_of(thread)->scene.guest.fd;
 	struct vfio_nested_command_smmuv3 command;
 
-	if (choose(thread, 20) == 0)
+	if (vn_choose(thread, 20) == 0)
 		command = vn_cmd_stall_term(VN_SCENE_STREAM);
 	else if (fault.kind == VFIO_NESTED_FAULT_STALL)
 		command = vn_cmd_resume(VN_SCENE_STREAM, vn_event_stag(&fault),
-					choose(thread, 3));
+					vn_choose(thread, 3));
 	else
 		command = vn_cmd_pri_resp(VN_SCENE_STREAM, VN_PASID(fault.pasid),
-					  fault.group, 1 + choose(thread, 2));
+					  fault.group, 1 + vn_choose(thread, 2));
 	EXPECTED(thread, vn_nested_command(fd, command), ANSWER_ERRORS);
-	vn_sleep_ms(choose(thread, 2));
+	vn_sleep_ms(vn_choose(thread, 2));
 }
 
 /* --- What ends faults ----------------------------------------------------- */
 
-static void bind_step(struct thread *thread)
+static void bind_step(struct vn_racer *thread)
 {
-	FIXTURE_DATA(race) *self = thread->self;
+	FIXTURE_DATA(race) *self = thread->data;
 	struct vn_scene *scene = &self->scene;
 
-	if (choose(thread, 8) == 0)
+	if (vn_choose(thread, 8) == 0)
 		EXPECTED(thread, vn_nested_bind(scene->device.fd, self->other_fd,
 						VN_SCENE_STREAM), -EBUSY, -EEXIST);
 	else if (!EXPECTED(thread, vn_nested_bind(scene->device.fd, scene->guest.fd,
@@ -215,76 +178,76 @@ static void bind_step(struct thread *thread)
 			   -EBUSY, -EEXIST))
 		EXPECTED(thread, vn_guest_translate(&scene->guest, VN_SCENE_STREAM),
 			 CONTEXT_ERRORS);
-	vn_sleep_ms(choose(thread, 3));
+	vn_sleep_ms(vn_choose(thread, 3));
 }
 
-static void unbind_step(struct thread *thread)
+static void unbind_step(struct vn_racer *thread)
 {
-	vn_sleep_ms(choose(thread, 30));
-	EXPECTED(thread, vn_nested_unbind(thread->self->scene.device.fd), -ENOENT);
+	vn_sleep_ms(vn_choose(thread, 30));
+	EXPECTED(thread, vn_nested_unbind(self_of(thread)->scene.device.fd), -ENOENT);
 }
 
-static void context_step(struct thread *thread)
+static void context_step(struct vn_racer *thread)
 {
-	struct vn_guest *guest = &thread->self->scene.guest;
+	struct vn_guest *guest = &self_of(thread)->scene.guest;
 
-	if (choose(thread, 3) == 0)
+	if (vn_choose(thread, 3) == 0)
 		EXPECTED(thread, vn_nested_set_context(guest->fd, VN_SCENE_STREAM,
-						       choose(thread, 3)),
+						       vn_choose(thread, 3)),
 			 CONTEXT_ERRORS);
 	EXPECTED(thread, vn_guest_translate(guest, VN_SCENE_STREAM), CONTEXT_ERRORS);
-	vn_sleep_ms(choose(thread, 3));
+	vn_sleep_ms(vn_choose(thread, 3));
 }
 
-static void reset_step(struct thread *thread)
+static void reset_step(struct vn_racer *thread)
 {
 	static const enum vn_reset ways[] = {
 		VN_RESET_VFIO, VN_RESET_FUNCTION, VN_RESET_HOT, VN_RESET_SYSFS,
 	};
 
-	EXPECTED(thread, vn_device_reset(&thread->self->scene.device,
-					 ways[choose(thread, VN_ARRAY_SIZE(ways))]),
+	EXPECTED(thread, vn_device_reset(&self_of(thread)->scene.device,
+					 ways[vn_choose(thread, VN_ARRAY_SIZE(ways))]),
 		 -EAGAIN, -EOPNOTSUPP);
 	/* A device that is always in reset has no faults. */
-	vn_sleep_ms(choose(thread, 200));
+	vn_sleep_ms(vn_choose(thread, 200));
 }
 
-static void run_step(struct thread *thread)
+static void run_step(struct vn_racer *thread)
 {
-	int fd = thread->self->scene.guest.fd;
+	int fd = self_of(thread)->scene.guest.fd;
 
 	EXPECTED(thread, vn_nested_set_run(fd, VN_SCENE_STREAM, VFIO_NESTED_STOP),
 		 -ENOENT);
-	vn_sleep_ms(choose(thread, 5));
+	vn_sleep_ms(vn_choose(thread, 5));
 	EXPECTED(thread, vn_nested_set_run(fd, VN_SCENE_STREAM, VFIO_NESTED_RUN),
 		 -ENOENT);
-	vn_sleep_ms(choose(thread, 10));
+	vn_sleep_ms(vn_choose(thread, 10));
 }
 
-static void save_step(struct thread *thread)
+static void save_step(struct vn_racer *thread)
 {
 	uint64_t data[2048];
-	uint32_t len = choose(thread, 4) ? sizeof(data) : 128;
-	int fd = thread->self->scene.guest.fd;
+	uint32_t len = vn_choose(thread, 4) ? sizeof(data) : 128;
+	int fd = self_of(thread)->scene.guest.fd;
 
 	if (!EXPECTED(thread, vn_nested_save(fd, VN_SCENE_STREAM, data, &len),
-		      -ENOENT, -EBUSY, -ENOSPC) && choose(thread, 2))
+		      -ENOENT, -EBUSY, -ENOSPC) && vn_choose(thread, 2))
 		EXPECTED(thread, vn_nested_restore(fd, VN_SCENE_STREAM, data, len),
 			 -ENOENT, -EBUSY, -ENOSPC);
 }
 
 /* The guest's driver switches page requests off and on. */
-static void request_step(struct thread *thread)
+static void request_step(struct vn_racer *thread)
 {
-	struct vn_device *device = &thread->self->scene.device;
+	struct vn_device *device = &self_of(thread)->scene.device;
 
-	vn_device_enable_pri(device, choose(thread, 3) ? VN_SCENE_CREDITS : 0);
-	vn_sleep_ms(choose(thread, 10));
+	vn_device_enable_pri(device, vn_choose(thread, 3) ? VN_SCENE_CREDITS : 0);
+	vn_sleep_ms(vn_choose(thread, 10));
 }
 
-static void query_step(struct thread *thread)
+static void query_step(struct vn_racer *thread)
 {
-	FIXTURE_DATA(race) *self = thread->self;
+	FIXTURE_DATA(race) *self = thread->data;
 	struct vfio_nested_stats stats;
 	struct vfio_nested_info info;
 
@@ -295,9 +258,9 @@ static void query_step(struct thread *thread)
 }
 
 /* A virtual IOMMU that is closed with whatever is in it */
-static void life_step(struct thread *thread)
+static void life_step(struct vn_racer *thread)
 {
-	struct vn_scene *scene = &thread->self->scene;
+	struct vn_scene *scene = &self_of(thread)->scene;
 	struct vn_response_ring responses = {};
 	struct vn_ring ring = {};
 	struct vfio_nested_fault fault;
@@ -316,56 +279,24 @@ static void life_step(struct thread *thread)
 		vn_guest_ste(&scene->guest, ste);
 		EXPECTED(thread, vn_nested_set_ste(fd, VN_SCENE_STREAM, ste),
 			 CONTEXT_ERRORS);
-		if (vn_ring_wait(&ring, &fault, choose(thread, 10)) && fault.cookie)
+		if (vn_ring_wait(&ring, &fault, vn_choose(thread, 10)) && fault.cookie)
 			EXPECTED(thread, vn_respond(fd, fault.cookie,
-						    1 + choose(thread, 2)),
+						    1 + vn_choose(thread, 2)),
 				 ANSWER_ERRORS);
 	}
 	vn_response_ring_close(&responses);
 	vn_ring_close(&ring);
 	close(fd);
-	vn_sleep_ms(choose(thread, 5));
+	vn_sleep_ms(vn_choose(thread, 5));
 }
 
 /* --- Races ---------------------------------------------------------------- */
 
-static void *run(void *data)
-{
-	struct thread *thread = data;
-
-	while (!__atomic_load_n(&thread->self->stop, __ATOMIC_RELAXED))
-		thread->step(thread);
-	return NULL;
-}
-
-static unsigned int duration_ms(void)
-{
-	const char *text = getenv("VFIO_NESTED_RACE_MS");
-
-	return text ? atoi(text) : 1000;
-}
-
 static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
-		 void (*const steps[])(struct thread *), unsigned int num)
+		 const vn_step *steps, unsigned int num)
 {
-	struct thread threads[THREADS_MAX] = {};
-	unsigned int i;
-
-	ASSERT_GE(THREADS_MAX, num);
-	for (i = 0; i < num; i++) {
-		threads[i].self = self;
-		threads[i].seed = i + 1;
-		threads[i].step = steps[i];
-		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
-					    &threads[i]));
-	}
-	vn_sleep_ms(duration_ms());
-	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < num; i++)
-		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
-	EXPECT_EQ(0, self->bad_result)
-		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
-	TH_LOG("%lu calls, %u faults seen", self->calls, self->nr_seen);
+	EXPECT_OK(vn_race_run(&self->race, self, steps, num));
+	TH_LOG("%lu calls, %u faults seen", self->race.calls, self->nr_seen);
 	EXPECT_LT(0, self->nr_seen);
 }
 
@@ -450,7 +381,7 @@ out:
 
 TEST_F_TIMEOUT(race, answers_and_deadlines, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		access_step, read_step, answer_step, answer_step, kick_step,
 		native_step, query_step,
 	};
@@ -460,7 +391,7 @@ TEST_F_TIMEOUT(race, answers_and_deadlines, SLOW)
 
 TEST_F_TIMEOUT(race, bindings_and_contexts, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		access_step, read_step, answer_step, kick_step, native_step,
 		bind_step, bind_step, unbind_step, context_step, query_step,
 	};
@@ -470,7 +401,7 @@ TEST_F_TIMEOUT(race, bindings_and_contexts, SLOW)
 
 TEST_F_TIMEOUT(race, resets, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		access_step, read_step, answer_step, kick_step, native_step,
 		reset_step, reset_step, bind_step, unbind_step, context_step,
 	};
@@ -480,7 +411,7 @@ TEST_F_TIMEOUT(race, resets, SLOW)
 
 TEST_F_TIMEOUT(race, stopped_and_saved, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		access_step, read_step, answer_step, kick_step, native_step,
 		run_step, run_step, save_step, bind_step, unbind_step, request_step,
 		reset_step,
@@ -491,7 +422,7 @@ TEST_F_TIMEOUT(race, stopped_and_saved, SLOW)
 
 TEST_F_TIMEOUT(race, lives, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		access_step, read_step, answer_step, life_step, life_step,
 		bind_step, context_step, reset_step, request_step,
 	};
@@ -505,28 +436,20 @@ TEST_F_TIMEOUT(race, lives, SLOW)
 /* Late on a busy machine, but not when the VMM likes it to be */
 #define LATE_MS		VN_TIMEOUT_MS
 
-static void set_context_step(struct thread *thread)
+static void set_context_step(struct vn_racer *thread)
 {
-	EXPECTED(thread, vn_guest_translate(&thread->self->scene.guest,
+	EXPECTED(thread, vn_guest_translate(&self_of(thread)->scene.guest,
 					    VN_SCENE_STREAM));
-}
-
-static void invalidate_step(struct thread *thread)
-{
-	EXPECTED(thread, vn_nested_command(thread->self->scene.guest.fd,
-					   vn_cmd_cfgi_cd_all(VN_SCENE_STREAM)));
 }
 
 static void deadline(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
 		     enum vfio_nested_fault_kind kind,
-		     void (*const steps[])(struct thread *), unsigned int num)
+		     const vn_step *steps, unsigned int num)
 {
-	struct thread threads[THREADS_MAX] = {};
 	struct vn_scene *scene = &self->scene;
 	struct vfio_nested_fault fault;
 	struct vfio_nested_stats stats;
 	uint64_t raised, end;
-	unsigned int i;
 
 	/* What is set is in force from the next binding on. */
 	ASSERT_OK(vn_nested_unbind(scene->device.fd));
@@ -536,12 +459,7 @@ static void deadline(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self
 	ASSERT_OK(vn_guest_translate(&scene->guest, VN_SCENE_STREAM));
 	ASSERT_OK(vn_scene_enable(scene));
 	scene->kind = kind;
-	for (i = 0; i < num; i++) {
-		threads[i].self = self;
-		threads[i].step = steps[i];
-		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
-					    &threads[i]));
-	}
+	ASSERT_OK(vn_race_start(&self->race, self, steps, num));
 	vn_sleep_ms(10);
 	EXPECT_OK(vn_scene_raise(scene, 0, &fault));
 	raised = fault.timestamp / 1000000;
@@ -551,24 +469,21 @@ static void deadline(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self
 		vn_sleep_ms(1);
 	} while (!stats.faults_expired && vn_now_ms() < end);
 	end = vn_now_ms();
-	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < num; i++)
-		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
+	EXPECT_OK(vn_race_stop(&self->race));
 	TH_LOG("expired after %" PRIu64 " ms, beside %lu calls", end - raised,
-	       self->calls);
+	       self->race.calls);
 	EXPECT_EQ(1, stats.faults_expired);
 	EXPECT_LE(DEADLINE_MS, end - raised + 1);
-	EXPECT_EQ(0, self->bad_result)
-		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
-	EXPECT_LT(0, self->calls);
+	EXPECT_LT(0, self->race.calls);
 	EXPECT_EQ(-ETIMEDOUT, vn_respond(scene->guest.fd, fault.cookie,
 					 VFIO_NESTED_RESPONSE_RETRY));
 	EXPECT_OK(vn_scene_failed(scene, 0));
 }
 
-static void (*const busy_steps[])(struct thread *) = {
+static const vn_step busy_steps[] = {
 	set_context_step, set_context_step, set_context_step, set_context_step,
-	invalidate_step, invalidate_step,
+	set_context_step, set_context_step, set_context_step, set_context_step,
+	set_context_step, set_context_step, set_context_step, set_context_step,
 };
 
 TEST_F_TIMEOUT(race, deadline_of_a_stall_holds, SLOW)

@@ -4,17 +4,13 @@
  * rings, reset and do DMA, without any order. Whatever comes of a single call must
  * be something that the uAPI documents; afterwards everything must work as if
  * nothing had been. Lock order, life times and leaks are for the kernel's own
- * checkers, which a laboratory kernel has on.
- *
- * VFIO_NESTED_RACE_MS is how long each test takes, 1000 without it.
+ * checkers, which a laboratory kernel has on. How long a test takes: see race.h.
  */
 #include <poll.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "race.h"
 #include "test.h"
 
 static const struct vn_want wants[] = {
@@ -28,92 +24,61 @@ static const struct vn_want wants[] = {
 #define DEVICES		3
 #define STREAMS		4
 #define HOLE		0x03000000ULL
-#define THREADS_MAX	10
 
 FIXTURE(race) {
 	struct vn_guest guest;
 	uint64_t page;
 	/* A second virtual IOMMU for the devices of the first machine */
 	int other_fd;
-	bool stop;
-	/* The first result that should not be, and the number of calls */
-	int bad_result;
-	const char *bad_call;
-	unsigned long calls;
+	struct vn_race race;
 };
 
-struct thread {
-	FIXTURE_DATA(race) *self;
-	pthread_t id;
-	unsigned int seed;
-	void (*step)(struct thread *thread);
-};
-
-static unsigned int choose(struct thread *thread, unsigned int limit)
+static FIXTURE_DATA(race) *self_of(struct vn_racer *thread)
 {
-	return rand_r(&thread->seed) % limit;
+	return thread->data;
 }
 
-/* A call that succeeds, or fails with one of the errors that follow it */
-#define EXPECTED(thread, call, ...)	expect(thread, #call, call, ##__VA_ARGS__, 0)
-
-static void expect(struct thread *thread, const char *call, int ret, ...)
-{
-	FIXTURE_DATA(race) *self = thread->self;
-	bool good = !ret;
-	va_list args;
-	int may;
-
-	va_start(args, ret);
-	while ((may = va_arg(args, int)))
-		good |= ret == may;
-	va_end(args);
-	__atomic_fetch_add(&self->calls, 1, __ATOMIC_RELAXED);
-	if (!good && !__atomic_exchange_n(&self->bad_result, ret, __ATOMIC_RELAXED))
-		self->bad_call = call;
-}
-
-static struct vn_device *some_device(struct thread *thread)
+static struct vn_device *some_device(struct vn_racer *thread)
 {
 	struct vn_device *device;
 
 	do {
-		device = &vn_session->devices[choose(thread, DEVICES)];
+		device = &vn_session->devices[vn_choose(thread, DEVICES)];
 	} while (device->fd < 0);
 	return device;
 }
 
-static int some_fd(struct thread *thread)
+static int some_fd(struct vn_racer *thread)
 {
-	return choose(thread, 4) ? thread->self->guest.fd : thread->self->other_fd;
+	return vn_choose(thread, 4) ? self_of(thread)->guest.fd : self_of(thread)->other_fd;
 }
 
-static void bind_step(struct thread *thread)
+static void bind_step(struct vn_racer *thread)
 {
 	struct vn_device *device = some_device(thread);
 	int fd = some_fd(thread);
 
-	EXPECTED(thread, vn_nested_bind(device->fd, fd, choose(thread, STREAMS)),
+	EXPECTED(thread, vn_nested_bind(device->fd, fd, vn_choose(thread, STREAMS)),
 		 -EBUSY, -EEXIST, -EXDEV);
 }
 
-static void unbind_step(struct thread *thread)
+static void unbind_step(struct vn_racer *thread)
 {
 	EXPECTED(thread, vn_nested_unbind(some_device(thread)->fd), -ENOENT);
-	vn_sleep_ms(choose(thread, 3));
+	vn_sleep_ms(vn_choose(thread, 3));
 }
 
-static void context_step(struct thread *thread)
+static void context_step(struct vn_racer *thread)
 {
 	uint64_t bad[2] = { VN_STE0_V | VN_STE0_CONFIG(7), 0 };
 	uint64_t invalid[2] = { 0, 0 };
-	uint64_t stream = choose(thread, STREAMS);
+	uint64_t stream = vn_choose(thread, STREAMS);
 	int fd = some_fd(thread);
 
-	switch (choose(thread, 6)) {
+	switch (vn_choose(thread, 6)) {
 	case 0:
 		EXPECTED(thread, vn_nested_set_context(fd, stream,
-						       choose(thread, 3)),
+						       vn_choose(thread, 3)),
 			 -ENOENT);
 		break;
 	case 1:
@@ -124,33 +89,33 @@ static void context_step(struct thread *thread)
 		EXPECTED(thread, vn_nested_set_ste(fd, stream, invalid), -ENOENT);
 		break;
 	default:
-		EXPECTED(thread, vn_guest_translate(&thread->self->guest, stream),
+		EXPECTED(thread, vn_guest_translate(&self_of(thread)->guest, stream),
 			 -ENOENT);
 		break;
 	}
 }
 
-static void invalidate_step(struct thread *thread)
+static void invalidate_step(struct vn_racer *thread)
 {
 	struct vfio_nested_command_smmuv3 list[100];
-	uint32_t num = 1 + choose(thread, VN_ARRAY_SIZE(list));
+	uint32_t num = 1 + vn_choose(thread, VN_ARRAY_SIZE(list));
 	int fd = some_fd(thread);
 	uint32_t i;
 
 	for (i = 0; i < num; i++) {
-		switch (choose(thread, 200)) {
+		switch (vn_choose(thread, 200)) {
 		case 0:
-			list[i] = vn_cmd_cfgi_cd_all(choose(thread, STREAMS));
+			list[i] = vn_cmd_cfgi_cd_all(vn_choose(thread, STREAMS));
 			break;
 		case 1:
-			list[i] = vn_cmd_tlbi(choose(thread, 256), ~0, ~0ULL);
+			list[i] = vn_cmd_tlbi(vn_choose(thread, 256), ~0, ~0ULL);
 			break;
 		case 2:
 			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0);
 			break;
 		default:
 			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID,
-					      IOVA(choose(thread, 16)));
+					      IOVA(vn_choose(thread, 16)));
 			break;
 		}
 	}
@@ -159,26 +124,26 @@ static void invalidate_step(struct thread *thread)
 }
 
 /* Only one thread uses the engine of a device. */
-static void dma_step(struct thread *thread)
+static void dma_step(struct vn_racer *thread)
 {
 	struct vn_device *device = &vn_session->devices[FIRST];
 	unsigned int i;
 
 	for (i = 0; i < 20; i++)
 		vn_dma_write(device, i % 4 ? IOVA(0) : HOLE);
-	__atomic_fetch_add(&thread->self->calls, 20, __ATOMIC_RELAXED);
+	vn_race_count(thread, 20);
 }
 
-static void foreign_dma_step(struct thread *thread)
+static void foreign_dma_step(struct vn_racer *thread)
 {
 	unsigned int i;
 
 	for (i = 0; i < 20; i++)
 		vn_dma_write(&vn_session->devices[FOREIGN], HOLE);
-	__atomic_fetch_add(&thread->self->calls, 20, __ATOMIC_RELAXED);
+	vn_race_count(thread, 20);
 }
 
-static void query_step(struct thread *thread)
+static void query_step(struct vn_racer *thread)
 {
 	struct vfio_nested_info_smmuv3 smmu;
 	struct vfio_nested_stats stats;
@@ -191,37 +156,37 @@ static void query_step(struct thread *thread)
 }
 
 /* A life of its own: a nested fd, a ring, perhaps a device, and all of it closed */
-static void life_step(struct thread *thread)
+static void life_step(struct vn_racer *thread)
 {
-	int event = choose(thread, 2) ? eventfd(0, EFD_CLOEXEC) : -1;
+	int event = vn_choose(thread, 2) ? eventfd(0, EFD_CLOEXEC) : -1;
 	struct vn_device *device = some_device(thread);
 	struct vn_ring ring = {};
 	int fd = vn_nested_open();
 
 	EXPECTED(thread, fd < 0 ? fd : 0);
-	EXPECTED(thread, vn_nested_bind(device->fd, fd, choose(thread, STREAMS)),
+	EXPECTED(thread, vn_nested_bind(device->fd, fd, vn_choose(thread, STREAMS)),
 		 -EBUSY);
-	EXPECTED(thread, vn_ring_open(&ring, fd, 8 << choose(thread, 8), event));
+	EXPECTED(thread, vn_ring_open(&ring, fd, 8 << vn_choose(thread, 8), event));
 	EXPECTED(thread, vn_nested_set_context(fd, 0, VFIO_NESTED_CONTEXT_ABORT),
 		 -ENOENT);
 	if (event >= 0)
 		close(event);
-	if (choose(thread, 2))
+	if (vn_choose(thread, 2))
 		close(fd);
-	vn_sleep_ms(choose(thread, 3));
-	if (choose(thread, 2))
+	vn_sleep_ms(vn_choose(thread, 3));
+	if (vn_choose(thread, 2))
 		EXPECTED(thread, vn_nested_unbind(device->fd), -ENOENT);
 	vn_ring_close(&ring);
 	/* Closed twice, or another thread's: neither matters here. */
 	if (vn_nested_stats(fd, &(struct vfio_nested_stats) {}) == 0 &&
-	    fd != thread->self->guest.fd && fd != thread->self->other_fd)
+	    fd != self_of(thread)->guest.fd && fd != self_of(thread)->other_fd)
 		close(fd);
 }
 
-static void ring_step(struct thread *thread)
+static void ring_step(struct vn_racer *thread)
 {
-	struct vn_ring *ring = &thread->self->guest.ring;
-	struct pollfd fd = { .fd = thread->self->guest.fd, .events = POLLIN };
+	struct vn_ring *ring = &self_of(thread)->guest.ring;
+	struct pollfd fd = { .fd = self_of(thread)->guest.fd, .events = POLLIN };
 	struct vfio_nested_fault fault;
 	void *again;
 
@@ -229,15 +194,15 @@ static void ring_step(struct thread *thread)
 	while (vn_ring_get(ring, &fault))
 		;
 	again = mmap(NULL, ring->setup.mmap_size, PROT_READ, MAP_SHARED,
-		     thread->self->guest.fd, ring->setup.mmap_offset);
+		     self_of(thread)->guest.fd, ring->setup.mmap_offset);
 	if (again != MAP_FAILED)
 		munmap(again, ring->setup.mmap_size);
 	EXPECTED(thread, again == MAP_FAILED ? -errno : 0);
 }
 
-static void stage2_step(struct thread *thread)
+static void stage2_step(struct vn_racer *thread)
 {
-	struct vn_vm *vm = thread->self->guest.vm;
+	struct vn_vm *vm = self_of(thread)->guest.vm;
 	uint64_t ipa = VN_RAM_IPA + VN_RAM_SIZE;
 	void *page = mmap(NULL, 4 * VN_PAGE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -247,7 +212,7 @@ static void stage2_step(struct thread *thread)
 	munmap(page, 4 * VN_PAGE);
 }
 
-static void reset_step(struct thread *thread)
+static void reset_step(struct vn_racer *thread)
 {
 	struct vn_device *device = some_device(thread);
 
@@ -256,43 +221,11 @@ static void reset_step(struct thread *thread)
 	vn_sleep_ms(20);
 }
 
-static void *run(void *data)
-{
-	struct thread *thread = data;
-
-	while (!__atomic_load_n(&thread->self->stop, __ATOMIC_RELAXED))
-		thread->step(thread);
-	return NULL;
-}
-
-static unsigned int duration_ms(void)
-{
-	const char *text = getenv("VFIO_NESTED_RACE_MS");
-
-	return text ? atoi(text) : 1000;
-}
-
 static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
-		 void (*const steps[])(struct thread *), unsigned int num)
+		 const vn_step *steps, unsigned int num)
 {
-	struct thread threads[THREADS_MAX] = {};
-	unsigned int i;
-
-	ASSERT_GE(THREADS_MAX, num);
-	for (i = 0; i < num; i++) {
-		threads[i].self = self;
-		threads[i].seed = i + 1;
-		threads[i].step = steps[i];
-		ASSERT_EQ(0, pthread_create(&threads[i].id, NULL, run,
-					    &threads[i]));
-	}
-	vn_sleep_ms(duration_ms());
-	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < num; i++)
-		ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
-	EXPECT_EQ(0, self->bad_result)
-		TH_LOG("%s: %s", self->bad_call, strerror(-self->bad_result));
-	TH_LOG("%lu calls", self->calls);
+	EXPECT_OK(vn_race_run(&self->race, self, steps, num));
+	TH_LOG("%lu calls", self->race.calls);
 }
 
 FIXTURE_SETUP(race)
@@ -329,7 +262,7 @@ FIXTURE_TEARDOWN(race)
 
 TEST_F_TIMEOUT(race, one_machine, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		bind_step, unbind_step, context_step, context_step,
 		invalidate_step, dma_step, query_step, ring_step,
 	};
@@ -339,7 +272,7 @@ TEST_F_TIMEOUT(race, one_machine, SLOW)
 
 TEST_F_TIMEOUT(race, lives_and_stage2, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		bind_step, unbind_step, life_step, context_step, stage2_step,
 		dma_step, foreign_dma_step, invalidate_step,
 	};
@@ -351,7 +284,7 @@ TEST_F_TIMEOUT(race, lives_and_stage2, SLOW)
 
 TEST_F_TIMEOUT(race, resets, SLOW)
 {
-	static void (*const steps[])(struct thread *) = {
+	static const vn_step steps[] = {
 		bind_step, unbind_step, context_step, reset_step, reset_step,
 		dma_step, invalidate_step, stage2_step,
 	};
@@ -363,12 +296,12 @@ TEST_F_TIMEOUT(race, resets, SLOW)
 TEST_F_TIMEOUT(race, events_and_the_end, SLOW)
 {
 	struct vn_device *device = &vn_session->devices[FIRST];
-	struct thread thread = { .self = self, .step = dma_step };
+	static const vn_step steps[] = { dma_step };
 	unsigned int rounds = 0;
 	uint64_t end;
 
-	ASSERT_EQ(0, pthread_create(&thread.id, NULL, run, &thread));
-	end = vn_now_ms() + duration_ms();
+	ASSERT_OK(vn_race_start(&self->race, self, steps, VN_ARRAY_SIZE(steps)));
+	end = vn_now_ms() + vn_race_ms();
 	while (rounds < 3 || vn_now_ms() < end) {
 		struct vn_ring ring;
 		int fd = vn_nested_open();
@@ -390,8 +323,7 @@ TEST_F_TIMEOUT(race, events_and_the_end, SLOW)
 			vn_sleep_ms(1);
 		rounds++;
 	}
-	__atomic_store_n(&self->stop, true, __ATOMIC_RELAXED);
-	ASSERT_EQ(0, pthread_join(thread.id, NULL));
+	EXPECT_OK(vn_race_stop(&self->race));
 }
 
 TEST_MAIN_WITH_DEVICES(wants)
