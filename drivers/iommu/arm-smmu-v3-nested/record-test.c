@@ -86,6 +86,22 @@ static void record_event(struct kunit *test)
 	}
 }
 
+/* Of all events one has a SubstreamID and no SSV: C_BAD_SUBSTREAMID. */
+static void record_substream(struct kunit *test)
+{
+	u64 id;
+
+	for (id = 0; id < 256; id++) {
+		const u64 evt[] = { HOST_SID << 32 | 0xabcdeULL << 12 | id, 0, 0, 0 };
+		struct vfio_nested_fault fault = { 0 };
+		bool has = id == 0x08;
+
+		smmu_record_event(&fault, evt, VSID);
+		KUNIT_EXPECT_EQ(test, has, !!(fault.flags & VFIO_NESTED_FAULT_PASID));
+		KUNIT_EXPECT_EQ(test, fault.pasid, has ? 0xabcde : 0);
+	}
+}
+
 static void record_request(struct kunit *test)
 {
 	/* SSV, LAST, W, R, privileged; SSID 0xabcde */
@@ -283,6 +299,7 @@ static struct kunit_case record_cases[] = {
 	KUNIT_CASE(record_stall),
 	KUNIT_CASE(record_stage2),
 	KUNIT_CASE(record_event),
+	KUNIT_CASE(record_substream),
 	KUNIT_CASE(record_request),
 	KUNIT_CASE(record_request_bits),
 	KUNIT_CASE(record_stop_marker),

@@ -22,11 +22,13 @@
  * @address: the record has an input address, and says what kind of access it was
  * @ipa: with S2 set, the record has an IPA. All other records that use the last
  *	word have a physical address there, which is not for guests.
+ * @ssid: the record always has a SubstreamID, and no SSV to say so (section 7.3.9)
  */
 struct event_info {
 	u8 reason;
 	bool address;
 	bool ipa;
+	bool ssid;
 };
 
 static const struct event_info event_infos[] = {
@@ -37,7 +39,7 @@ static const struct event_info event_infos[] = {
 	[EVT_F_BAD_ATS_TREQ]	= { VFIO_NESTED_REASON_TRANSACTION, true },
 	[EVT_F_STREAM_DISABLED]	= { VFIO_NESTED_REASON_PASID },
 	[EVT_F_TRANSL_FORBIDDEN] = { VFIO_NESTED_REASON_TRANSACTION, true },
-	[EVT_C_BAD_SUBSTREAMID]	= { VFIO_NESTED_REASON_PASID },
+	[EVT_C_BAD_SUBSTREAMID]	= { VFIO_NESTED_REASON_PASID, .ssid = true },
 	[EVT_F_CD_FETCH]	= { VFIO_NESTED_REASON_CONTEXT },
 	[EVT_C_BAD_CD]		= { VFIO_NESTED_REASON_CONTEXT },
 	[EVT_F_WALK_EABT]	= { VFIO_NESTED_REASON_WALK, true },
@@ -54,7 +56,7 @@ static u32 event_flags(const struct event_info *info, const u64 *evt)
 {
 	u32 flags = 0;
 
-	if (evt[0] & EVT0_SSV)
+	if (info->ssid || evt[0] & EVT0_SSV)
 		flags |= VFIO_NESTED_FAULT_PASID;
 	if (!info->address)
 		return flags;
