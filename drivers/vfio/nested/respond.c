@@ -13,11 +13,16 @@
 #include "private.h"
 #include "ring.h"
 
-/* Copy up to @num answers; fewer where the user's memory ends. */
+/*
+ * Copy up to @num answers; fewer where the user's memory ends. Only the slow way can
+ * tell which answer is the last that can be read.
+ */
 static u32 copy_responses(struct vfio_nested_response *to, u64 from, u32 num)
 {
 	u32 i;
 
+	if (!copy_from_user(to, u64_to_user_ptr(from), num * sizeof(*to)))
+		return num;
 	for (i = 0; i < num; i++)
 		if (copy_from_user(&to[i], u64_to_user_ptr(from) + i * sizeof(*to),
 				   sizeof(*to)))

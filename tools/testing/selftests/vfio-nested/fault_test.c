@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "faults.h"
@@ -582,6 +583,44 @@ TEST_F(fault, batch_of_all_codes)
 			EXPECT_FAILED(self->device, i, VN_ERROR_IGNORED);
 		EXPECT_TRUE(vn_intact(self->guest.vm, ipa[i]));
 	}
+}
+
+/* Answers that can be read are carried out, whatever comes behind them. */
+TEST_F(fault, batch_that_ends_early)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct vfio_nested_response *responses;
+	struct vfio_nested_fault fault;
+	uint32_t num = CHANNELS;
+	unsigned int i;
+	uint8_t *two;
+
+	two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, two);
+	ASSERT_EQ(0, mprotect(two + page, page, PROT_NONE));
+	/* One and a half of them are beyond the end. */
+	responses = (void *)(two + page + sizeof(*responses) * 3 / 2) -
+		    CHANNELS * sizeof(*responses);
+	for (i = 0; i < CHANNELS; i++) {
+		start_write(_metadata, self->device, i, PAGE_AT(i), SIZE,
+			    VN_NO_PASID);
+		fault = next_fault(_metadata, &self->guest,
+				   VFIO_NESTED_FAULT_STALL);
+		if (i < CHANNELS - 2) {
+			responses[i].cookie = fault.cookie;
+			responses[i].code = VFIO_NESTED_RESPONSE_ABORT;
+		}
+	}
+	EXPECT_EQ(-EFAULT, vn_nested_respond(self->guest.fd, responses, &num));
+	EXPECT_EQ(CHANNELS - 2, num);
+	for (i = 0; i < CHANNELS - 2; i++)
+		EXPECT_FAILED(self->device, i, VN_ERROR_ABORTED);
+	EXPECT_STATS(self->guest.fd, faults_pending, 2);
+	EXPECT_OK(vn_respond(self->guest.fd, fault.cookie,
+			     VFIO_NESTED_RESPONSE_ABORT));
+	EXPECT_FAILED(self->device, CHANNELS - 1, VN_ERROR_ABORTED);
+	munmap(two, 2 * page);
 }
 
 /* More answers than the kernel takes at once, most of them to nothing */
