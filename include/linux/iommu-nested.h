@@ -191,7 +191,8 @@ struct iommu_nested_answer {
  * @run: the context that was set last is in force again
  * @set_page_requests: the guest allows the device @credits page requests at a time,
  *	or none (0). They are enabled in the device when a context with ATS is in
- *	force as well. Errors: EOPNOTSUPP, EPERM.
+ *	force as well. Errors, which change nothing: EOPNOTSUPP, EPERM, ENOSPC
+ *	(others have been allowed all that there is room for).
  * @set_tag: put @tag, by which the guest will name a stall, into the raw record of
  *	@fault. Called with the table's lock held.
  * @restore_request: @fault is a page request of another binding, and comes from the

@@ -142,24 +142,22 @@ static bool master_wants_ats(const struct smmu_master *master)
 	return guest_has_ats(vdev);
 }
 
-/* The credits of the guest, if it is one that could answer. */
-static u32 master_wants_pri(const struct smmu_master *master)
+/* Whether the guest wants them, and is one that could answer. */
+static bool master_wants_pri(const struct smmu_master *master)
 {
 	const struct smmu_vdev *vdev = master->vdev;
 
-	if (!overlay_in_force(master) || vdev->throttled ||
-	    !guest_has_ats(vdev))
-		return 0;
-	return vdev->credits;
+	return overlay_in_force(master) && !vdev->throttled &&
+	       guest_has_ats(vdev) && vdev->credits;
 }
 
 /* Not called with a queue's lock held: who throttles a device does not get here. */
-static void enable_requests(struct smmu_master *master, u32 credits)
+static void enable_requests(struct smmu_master *master)
 {
 	struct smmu_vdev *vdev = master->vdev;
 	bool forget = !vdev->restored;
 
-	if (!master->pri_granted) {
+	if (!master->pri_enabled) {
 		/* What comes before run nobody would take. */
 		if (vdev->stopped)
 			return;
@@ -168,7 +166,7 @@ static void enable_requests(struct smmu_master *master, u32 credits)
 			smmu_vdev_abort_requests(vdev);
 	}
 	vdev->restored = false;
-	smmu_pri_enable(master, credits, forget);
+	smmu_pri_enable(master, forget);
 }
 
 /**
@@ -180,20 +178,20 @@ static void enable_requests(struct smmu_master *master, u32 credits)
 void smmu_master_update(struct smmu_master *master)
 {
 	bool ats = master_wants_ats(master);
-	u32 credits = ats ? master_wants_pri(master) : 0;
+	bool pri = ats && master_wants_pri(master);
 
 	/* A flood is not to be waited out. */
 	if (master->vdev && master->vdev->throttled)
 		master->pri_kept = false;
-	if (!credits)
+	if (!pri)
 		smmu_pri_disable(master);
 	if (!ats)
 		smmu_ats_disable(master);
 	smmu_master_install(master);
 	if (ats)
 		smmu_ats_enable(master);
-	if (credits && master->ats_enabled)
-		enable_requests(master, credits);
+	if (pri && master->ats_enabled)
+		enable_requests(master);
 }
 
 /**

@@ -135,6 +135,7 @@ void smmu_release_device(struct device *dev)
 	struct smmu_master *master = dev_iommu_priv_get(dev);
 
 	WARN_ON(master->vdev);
+	smmu_pri_release(master);
 	smmu_master_attach(master, SMMU_ATTACHED_BLOCKED, NULL);
 	smmu_pasid_disable(master);
 	cancel_work_sync(&master->ats_dead_work);

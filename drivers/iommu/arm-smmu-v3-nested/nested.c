@@ -221,8 +221,9 @@ static void smmu_nested_unbind(struct iommu_nested_binding *binding)
 
 	mutex_lock(&master->lock);
 	/* It goes on waiting for what the next owner is to answer. */
-	master->pri_kept = binding->saved && master->pri_granted;
+	master->pri_kept = binding->saved && master->pri_enabled;
 	quiesce(vdev);
+	smmu_pri_reserve(master, 0);
 	set_overlay(master, NULL);
 	smmu_master_update(master);
 	mutex_unlock(&master->lock);
@@ -356,6 +357,7 @@ static int smmu_nested_set_page_requests(struct iommu_nested_binding *binding,
 {
 	struct smmu_vdev *vdev = binding->backend_data;
 	struct smmu_master *master = vdev->master;
+	int ret;
 
 	if (credits && !smmu_guest_ats)
 		return -EPERM;
@@ -367,10 +369,12 @@ static int smmu_nested_set_page_requests(struct iommu_nested_binding *binding,
 		master->pri_kept = false;
 	if (vdev->credits != credits)
 		smmu_pri_disable(master);
-	vdev->credits = credits;
+	ret = smmu_pri_reserve(master, credits);
+	if (!ret)
+		vdev->credits = credits;
 	smmu_master_update(master);
 	mutex_unlock(&master->lock);
-	return 0;
+	return ret;
 }
 
 static int smmu_nested_restore_request(struct iommu_nested_binding *binding,

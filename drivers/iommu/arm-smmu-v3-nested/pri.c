@@ -7,7 +7,9 @@
  *    two owners of a device that has been saved (smmu_master.pri_kept);
  *  - before they are enabled, whatever is left of an earlier time is forgotten, unless
  *    somebody has come to answer it;
- *  - the credits of all functions together fit into the PRI queue.
+ *  - the credits that have been promised to all functions together fit into the PRI
+ *    queue. They are promised to an owner who wants page requests, whether they can be
+ *    enabled yet or not, so that he is told at once when there are none.
  *
  * The PCI core offers a module no function that enables them, so the capability is
  * written here, and the PCI core does not know: it restores nothing after a reset,
@@ -97,28 +99,6 @@ bool smmu_pri_is_shared(const struct smmu_master *master)
 	return pdev->is_virtfn || pci_num_vf(pdev);
 }
 
-static u32 pri_reserve(struct smmu_device *smmu, u32 wanted, u32 capacity)
-{
-	u32 granted;
-
-	spin_lock(&smmu->pri_lock);
-	granted = smmu_pri_grant(wanted, capacity, 1U << smmu->priq.q.shift,
-				 smmu->pri_reserved);
-	smmu->pri_reserved += granted;
-	spin_unlock(&smmu->pri_lock);
-	return granted;
-}
-
-static void pri_ungrant(struct smmu_master *master)
-{
-	struct smmu_device *smmu = master->smmu;
-
-	spin_lock(&smmu->pri_lock);
-	smmu->pri_reserved -= master->pri_granted;
-	spin_unlock(&smmu->pri_lock);
-	master->pri_granted = 0;
-}
-
 /* A reset ends what was kept for the next owner. */
 static bool pri_still_kept(struct smmu_master *master)
 {
@@ -127,7 +107,7 @@ static bool pri_still_kept(struct smmu_master *master)
 	if (pri_read(master, PCI_PRI_CTRL) & PCI_PRI_CTRL_ENABLE)
 		return true;
 	master->pri_kept = false;
-	pri_ungrant(master);
+	master->pri_enabled = false;
 	return false;
 }
 
@@ -151,38 +131,83 @@ static u32 pri_capacity(const struct smmu_master *master)
 	return pri_read_long(master, PCI_PRI_MAX_REQ);
 }
 
-/**
- * smmu_pri_enable - let a function ask for pages
- * @master: smmu_pri_supported(), with ATS enabled; its lock is held
- * @credits: page requests that it may have outstanding; it may get less
- * @forget: nobody will answer what it may still be waiting for
- *
- * May sleep. Where the PRI queue is promised to others already the function stays
- * as it is: the log says so.
- */
-void smmu_pri_enable(struct smmu_master *master, u32 credits, bool forget)
+/* Nobody but its owner can hold a physical function to less than it has. */
+static u32 pri_grant(const struct smmu_master *master, u32 credits, u32 capacity,
+		     u32 reserved)
 {
 	bool is_virtfn = to_pci_dev(master->dev)->is_virtfn;
-	u32 capacity;
+	u32 granted = smmu_pri_grant(is_virtfn ? capacity : credits, capacity,
+				     1U << master->smmu->priq.q.shift, reserved);
+
+	return is_virtfn && granted < capacity ? 0 : granted;
+}
+
+static void pri_unreserve(struct smmu_master *master)
+{
+	struct smmu_device *smmu = master->smmu;
+
+	spin_lock(&smmu->pri_lock);
+	smmu->pri_reserved -= master->pri_granted;
+	spin_unlock(&smmu->pri_lock);
+	master->pri_granted = 0;
+}
+
+/**
+ * smmu_pri_reserve - promise places of the PRI queue to a function
+ * @master: smmu_pri_supported(), if @credits is not 0; its lock is held
+ * @credits: page requests that it may have outstanding; it may get less. 0: it gives
+ *	back what it has
+ *
+ * What was kept for the next owner stays as it is. Errors, which change nothing:
+ * ENOSPC: all places are promised to others.
+ */
+int smmu_pri_reserve(struct smmu_master *master, u32 credits)
+{
+	struct smmu_device *smmu = master->smmu;
+	u32 capacity, others, granted;
 
 	lockdep_assert_held(&master->lock);
 	if (pri_still_kept(master))
-		master->pri_kept = false;
-	if (master->pri_granted)
-		return;
-	capacity = pri_capacity(master);
-	/* Nobody but its owner can hold the physical function to less. */
-	if (is_virtfn)
-		credits = capacity;
-	master->pri_granted = pri_reserve(master->smmu, credits, capacity);
-	if (!master->pri_granted || (is_virtfn && master->pri_granted < credits)) {
-		pri_ungrant(master);
-		dev_warn(master->dev, "no page requests: the PRI queue has no room for them\n");
-		return;
+		return 0;
+	if (!credits) {
+		pri_unreserve(master);
+		return 0;
 	}
+
+	capacity = pri_capacity(master);
+	spin_lock(&smmu->pri_lock);
+	others = smmu->pri_reserved - master->pri_granted;
+	granted = pri_grant(master, credits, capacity, others);
+	if (granted) {
+		smmu->pri_reserved = others + granted;
+		master->pri_granted = granted;
+	}
+	spin_unlock(&smmu->pri_lock);
+	if (granted)
+		return 0;
+	dev_notice_ratelimited(master->dev, "no page requests: the PRI queue has no room for them\n");
+	return -ENOSPC;
+}
+
+/**
+ * smmu_pri_enable - let a function ask for pages
+ * @master: smmu_pri_supported(), with ATS enabled and credits from
+ *	smmu_pri_reserve(); its lock is held
+ * @forget: nobody will answer what it may still be waiting for
+ *
+ * May sleep.
+ */
+void smmu_pri_enable(struct smmu_master *master, bool forget)
+{
+	lockdep_assert_held(&master->lock);
+	if (pri_still_kept(master))
+		master->pri_kept = false;
+	if (master->pri_enabled)
+		return;
+	master->pri_enabled = true;
 	WRITE_ONCE(master->pri_limit,
 		   max(master->pri_limit, master->pri_granted));
-	if (is_virtfn)
+	if (to_pci_dev(master->dev)->is_virtfn)
 		return;
 	if (forget)
 		pri_forget(master);
@@ -197,16 +222,31 @@ void smmu_pri_enable(struct smmu_master *master, u32 credits, bool forget)
  * @master: its lock is held
  *
  * May sleep. On return all that it has asked for is in the PRI queue. It still waits
- * for the answers to these.
+ * for the answers to these, and keeps its credits.
  */
 void smmu_pri_disable(struct smmu_master *master)
 {
 	lockdep_assert_held(&master->lock);
-	if (pri_still_kept(master) || !master->pri_granted)
+	if (pri_still_kept(master) || !master->pri_enabled)
 		return;
 	if (!to_pci_dev(master->dev)->is_virtfn)
 		pri_write(master, PCI_PRI_CTRL, 0);
 	/* The completion of a read comes after what was sent before it. */
 	pri_read(master, PCI_PRI_STATUS);
-	pri_ungrant(master);
+	master->pri_enabled = false;
+}
+
+/**
+ * smmu_pri_release - nobody is left who could want page requests
+ * @master: on its way out
+ *
+ * May sleep.
+ */
+void smmu_pri_release(struct smmu_master *master)
+{
+	mutex_lock(&master->lock);
+	master->pri_kept = false;
+	smmu_pri_disable(master);
+	pri_unreserve(master);
+	mutex_unlock(&master->lock);
 }

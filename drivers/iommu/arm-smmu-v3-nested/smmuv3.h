@@ -245,8 +245,9 @@ struct smmu_master {
 	bool ats_enabled;
 	bool ats_dead;
 	bool pri_pasid;			/* answers to page requests have PASIDs */
-	bool pri_kept;			/* on, and its next owner will answer */
-	u32 pri_granted;		/* credits while page requests are on */
+	bool pri_enabled;		/* the function may ask for pages */
+	bool pri_kept;			/* enabled, and its next owner will answer */
+	u32 pri_granted;		/* credits that it has been promised */
 	u32 pri_limit;			/* the most that it ever had of these */
 	u16 pri_cap;			/* offset in config space, 0: none */
 	u8 pasid_bits;
@@ -447,8 +448,10 @@ void smmu_pasid_disable(struct smmu_master *master);
 void smmu_pri_init(struct smmu_master *master);
 bool smmu_pri_supported(const struct smmu_master *master);
 bool smmu_pri_is_shared(const struct smmu_master *master);
-void smmu_pri_enable(struct smmu_master *master, u32 credits, bool forget);
+int smmu_pri_reserve(struct smmu_master *master, u32 credits);
+void smmu_pri_enable(struct smmu_master *master, bool forget);
 void smmu_pri_disable(struct smmu_master *master);
+void smmu_pri_release(struct smmu_master *master);
 
 /* master.c */
 struct iommu_device *smmu_probe_device(struct device *dev);

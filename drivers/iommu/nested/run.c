@@ -110,7 +110,8 @@ int iommu_nested_binding_set_page_requests(struct iommu_nested_binding *binding,
  *
  * Context: process; takes viommu->sem and the backend's locks.
  * Return: 0; -EOPNOTSUPP: the device, the IOMMU or the backend cannot do that; -EPERM:
- * the administrator has not allowed it. No error where @credits is 0.
+ * the administrator has not allowed it; -ENOSPC: the IOMMU has no room for them. No
+ * error where @credits is 0.
  */
 int iommu_nested_set_page_requests(struct iommu_nested_binding *binding,
 				   u32 credits)

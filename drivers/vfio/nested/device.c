@@ -287,7 +287,8 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_info);
  *
  * Context: process; takes @ndev->lock.
  * Return: 0, always if @credits is 0; -EBUSY: the device is being reset;
- * -EOPNOTSUPP: the IOMMU or the device cannot do it; -EPERM: it may not.
+ * -EOPNOTSUPP: the IOMMU or the device cannot do it; -EPERM: it may not; -ENOSPC: the
+ * IOMMU has no room for them.
  */
 int vfio_nested_device_set_page_requests(struct vfio_nested_device *ndev,
 					 u32 credits)

@@ -187,7 +187,8 @@ struct vfio_nested_info {
  * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
  * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
  * or no stage 2; EPERM: the device's DMA cannot be kept coherent, see the log; ENOSPC:
- * too many devices, or no hardware id (VMID, domain id) left.
+ * too many devices, or no hardware id (VMID, domain id) left, or no room for the page
+ * requests that the guest has enabled before.
  */
 struct vfio_device_nested_bind {
 	__u32 size;
@@ -773,8 +774,8 @@ struct vfio_nested_state {
  * stopped; SAVE: a stall is pending, to be answered before the device is stopped;
  * RESTORE: the device has a context or pending faults, or is in reset; ENOSPC: SAVE:
  * @data_len is too small, and has been set to what is needed; RESTORE: more records
- * than may be pending; EINVAL: RESTORE: the data is not consistent or the context is
- * not legal here; EOPNOTSUPP: it is of another backend.
+ * than may be pending, or no room for page requests; EINVAL: RESTORE: the data is not
+ * consistent or the context is not legal here; EOPNOTSUPP: it is of another backend.
  */
 struct vfio_nested_migrate {
 	__u32 size;

@@ -651,6 +651,57 @@ TEST_F(pri, only_while_the_guest_wants_them)
 	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
 }
 
+/* Whoever finds the PRI queue promised to others sees that they stay off. */
+TEST_F(pri, no_room)
+{
+	struct vn_device *second = NEED_DEVICE(1);
+	struct vn_device *third = NEED_DEVICE(2);
+	struct vn_guest guest;
+	bool full;
+
+	EXPECT_TRUE(vn_device_has_pri(self->device));
+	/* Another test may have left them on, which would count from the binding on. */
+	ASSERT_OK(vn_device_enable_pri(second, 0));
+	ASSERT_OK(vn_device_enable_pri(third, 0));
+	ASSERT_OK(vn_guest_open(&guest, second->vm));
+	ASSERT_OK(vn_guest_bind(&guest, second, STREAM));
+	ASSERT_OK(vn_device_enable_pri(second, CREDITS));
+	EXPECT_TRUE(vn_device_has_pri(second));
+	ASSERT_OK(vn_guest_bind(self->guest, third, OTHER_STREAM));
+	ASSERT_OK(vn_device_enable_pri(third, CREDITS));
+	full = !vn_device_has_pri(third);
+	if (full) {
+		ASSERT_OK(vn_guest_translate(self->guest, OTHER_STREAM));
+		ask(_metadata, third, 1, IOVA(0), SIZE, VN_NO_PASID);
+		EXPECT_FAILED(third, 1, VN_ERROR_DISABLED);
+
+		/* The guest gives them back, */
+		ASSERT_OK(vn_device_enable_pri(second, 0));
+		ASSERT_OK(vn_device_enable_pri(third, CREDITS));
+		EXPECT_TRUE(vn_device_has_pri(third));
+		ASSERT_OK(vn_device_enable_pri(second, CREDITS));
+		EXPECT_FALSE(vn_device_has_pri(second));
+		/* ... or a reset does, */
+		ASSERT_OK(vn_device_reset(third, VN_RESET_VFIO));
+		ASSERT_OK(vn_device_enable_pri(second, CREDITS));
+		EXPECT_TRUE(vn_device_has_pri(second));
+		ASSERT_OK(vn_device_enable_pri(third, CREDITS));
+		EXPECT_FALSE(vn_device_has_pri(third));
+		/* ... or the end of the binding, which cannot have them back then. */
+		ASSERT_OK(vn_nested_unbind(second->fd));
+		ASSERT_OK(vn_device_enable_pri(third, CREDITS));
+		EXPECT_TRUE(vn_device_has_pri(third));
+		EXPECT_EQ(-ENOSPC, vn_nested_bind(second->fd, guest.fd, STREAM));
+	}
+	vn_device_enable_pri(second, 0);
+	vn_device_enable_pri(third, 0);
+	vn_nested_unbind(second->fd);
+	vn_nested_unbind(third->fd);
+	vn_guest_close(&guest);
+	if (!full)
+		SKIP(return, "the PRI queue has room for all");
+}
+
 /* A device that asks without PRI only gets its translation refused. */
 TEST_F(pri, who_does_not_ask)
 {

@@ -86,6 +86,17 @@ int vn_device_enable_pri(struct vn_device *device, uint32_t credits)
 	return write16(device, at + PCI_PRI_CTRL, PCI_PRI_CTRL_ENABLE);
 }
 
+bool vn_device_has_pri(struct vn_device *device)
+{
+	uint16_t control;
+	unsigned int at;
+
+	return !find(device, PCI_EXT_CAP_ID_PRI, "page request", &at) &&
+	       !vn_device_config_read(device, at + PCI_PRI_CTRL, &control,
+				      sizeof(control)) &&
+	       control & PCI_PRI_CTRL_ENABLE;
+}
+
 int vn_device_pri_status(struct vn_device *device, uint16_t *status)
 {
 	unsigned int at;

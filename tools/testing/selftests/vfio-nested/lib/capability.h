@@ -18,6 +18,8 @@ int vn_device_enable_pasid(struct vn_device *device);
 int vn_device_enable_ats(struct vn_device *device, bool on);
 /* Lets it have @credits page requests outstanding; 0 switches them off. */
 int vn_device_enable_pri(struct vn_device *device, uint32_t credits);
+/* Whether they are on, as the guest sees it */
+bool vn_device_has_pri(struct vn_device *device);
 /* PCI_PRI_STATUS_* */
 int vn_device_pri_status(struct vn_device *device, uint16_t *status);
 
