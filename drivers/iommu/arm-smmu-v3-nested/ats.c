@@ -31,7 +31,8 @@ bool smmu_ats_supported(const struct smmu_master *master)
 	       smmu_stall_model(master->smmu) != IDR0_STALL_MODEL_STALL &&
 	       fwspec->flags & IOMMU_FWSPEC_PCI_RC_ATS &&
 	       dev_is_pci(master->dev) &&
-	       pci_ats_supported(to_pci_dev(master->dev)) && !master->ats_dead;
+	       pci_ats_supported(to_pci_dev(master->dev)) &&
+	       !READ_ONCE(master->ats_dead);
 }
 
 /**
@@ -54,7 +55,7 @@ void smmu_ats_enable(struct smmu_master *master)
 	spin_unlock_irqrestore(&domain->lock, flags);
 	/* Pairs with that in smmu_tlb_flush_range(). */
 	smp_mb();
-	master->ats_enabled = true;
+	WRITE_ONCE(master->ats_enabled, true);
 	smmu_master_install(master);
 	/* Smallest translation unit: the smallest that a guest's tables may have. */
 	if (!pci_enable_ats(to_pci_dev(master->dev), ilog2(SZ_4K)))
@@ -85,7 +86,7 @@ void smmu_ats_disable(struct smmu_master *master)
 	/* Off means that the device forgets all translations (PCIe 10.5.1.3). */
 	if (pdev->ats_enabled)
 		pci_disable_ats(pdev);
-	master->ats_enabled = false;
+	WRITE_ONCE(master->ats_enabled, false);
 	/* Entries say so before invalidations stop being sent. */
 	smmu_master_clear_eats(master);
 

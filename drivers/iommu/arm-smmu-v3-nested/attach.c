@@ -32,7 +32,7 @@ static void make_overlay_ste(const struct smmu_master *master,
 	bool stalld;
 
 	s2.vmid = vdev->viommu->vmid;
-	if (vdev->stopped || vdev->throttled) {
+	if (vdev->stopped || READ_ONCE(vdev->throttled)) {
 		smmu_ste_make_abort(ste);
 		return;
 	}
@@ -77,7 +77,7 @@ static void smmu_master_make_ste(const struct smmu_master *master,
 		break;
 	}
 	s2 = master->domain->s2;
-	s2.eats = master->ats_enabled && !master->ats_dead;
+	s2.eats = master->ats_enabled && !READ_ONCE(master->ats_dead);
 	s2.ppar = s2.eats && master->pri_pasid;
 	if (overlay_in_force(master))
 		make_overlay_ste(master, &s2, ste);
@@ -147,7 +147,7 @@ static bool master_wants_pri(const struct smmu_master *master)
 {
 	const struct smmu_vdev *vdev = master->vdev;
 
-	return overlay_in_force(master) && !vdev->throttled &&
+	return overlay_in_force(master) && !READ_ONCE(vdev->throttled) &&
 	       guest_has_ats(vdev) && vdev->credits;
 }
 
@@ -181,7 +181,7 @@ void smmu_master_update(struct smmu_master *master)
 	bool pri = ats && master_wants_pri(master);
 
 	/* A flood is not to be waited out. */
-	if (master->vdev && master->vdev->throttled)
+	if (master->vdev && READ_ONCE(master->vdev->throttled))
 		master->pri_kept = false;
 	if (!pri)
 		smmu_pri_disable(master);

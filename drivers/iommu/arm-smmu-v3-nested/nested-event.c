@@ -45,11 +45,10 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 		smmu_abort_stall(smmu, evt);
 
 	smmu_record_event(&fault, evt, vdev->binding->virtual_id);
-	if (!vdev->throttled && (!smmu_flood_take_token(&vdev->events) ||
-				 vdev_crowds_out(vdev, &smmu->evtq))) {
+	if (!READ_ONCE(vdev->throttled) &&
+	    (!smmu_flood_take_token(&vdev->events) ||
+	     vdev_crowds_out(vdev, &smmu->evtq)) &&
+	    smmu_vdev_throttle(vdev))
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
-		iommu_nested_throttled(vdev->binding);
-		smmu_vdev_throttle(vdev);
-	}
 	iommu_nested_report(vdev->binding, &fault);
 }

@@ -84,9 +84,9 @@ static bool take_stall(struct smmu_vdev *vdev, const u64 *evt)
 /* The access is over by now: an event can say so. */
 static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault)
 {
+	if (!smmu_vdev_throttle(vdev))
+		return;
 	fault->flags |= VFIO_NESTED_FAULT_THROTTLED;
-	iommu_nested_throttled(vdev->binding);
-	smmu_vdev_throttle(vdev);
 	iommu_nested_report(vdev->binding, fault);
 }
 
@@ -104,7 +104,7 @@ void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt)
 	if (take_stall(vdev, evt) || vdev->terminated)
 		return;
 	smmu_abort_stall(vdev->master->smmu, evt);
-	if (vdev->throttled || smmu_flood_take_token(&vdev->events))
+	if (READ_ONCE(vdev->throttled) || smmu_flood_take_token(&vdev->events))
 		return;
 	smmu_record_event(&fault, evt, vdev->binding->virtual_id);
 	throttle(vdev, &fault);
@@ -135,7 +135,7 @@ bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri)
 	floods = limit && smmu_flood_count(&vdev->requests, priq) > limit;
 	if (!taken)
 		floods |= !smmu_flood_take_token(&vdev->requests);
-	if (floods && !vdev->throttled) {
+	if (floods && !READ_ONCE(vdev->throttled)) {
 		fault = (struct vfio_nested_fault){
 			.kind = VFIO_NESTED_FAULT_EVENT,
 			.flags = fault.flags & VFIO_NESTED_FAULT_PASID,

@@ -133,7 +133,7 @@ static int check_bindable(struct smmu_viommu *viommu,
 		return -EXDEV;
 	if (master->attachment != SMMU_ATTACHED_PAGING)
 		return -ENODEV;
-	if (master->domain != viommu->s2)
+	if (master->domain != READ_ONCE(viommu->s2))
 		return -EXDEV;
 	if (master->vdev)
 		return -EBUSY;

@@ -315,8 +315,8 @@ struct smmu_flood {
  * @terminated: what it had stalled has been ended in the hardware, so that stalls of
  *	which there still is a record must not be answered; event queue's lock
  * @stalls: accesses that are stalled until the guest answers
- * @throttled: flooded us with records: no DMA until a new context comes; written
- *	with the lock of either queue held
+ * @throttled: flooded us with records: no DMA until a new context comes; set with the
+ *	lock of either queue held, cleared with those of both, read without
  * @events: how many events it may cause
  * @requests: how many page requests, of those that are refused
  * @throttle_work: takes DMA away where a handler of records cannot at once
@@ -502,7 +502,7 @@ void smmu_vdev_pause(struct smmu_vdev *vdev);
 void smmu_vdev_forgive(struct smmu_vdev *vdev);
 bool smmu_flood_take_token(struct smmu_flood *flood);
 u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq);
-void smmu_vdev_throttle(struct smmu_vdev *vdev);
+bool smmu_vdev_throttle(struct smmu_vdev *vdev);
 void smmu_throttle_work(struct work_struct *work);
 
 /* nested.c */

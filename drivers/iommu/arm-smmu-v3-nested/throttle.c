@@ -9,6 +9,7 @@
  *    bound for those already: they have to be answered.
  */
 #include <linux/delay.h>
+#include <linux/iommu-nested.h>
 
 #include "smmuv3.h"
 
@@ -103,18 +104,23 @@ u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq)
  * Called with a queue's lock held. The master's is an outer one, so it must not be
  * waited for here; the queue fills up while the work is on its way, so it is better to
  * try.
+ *
+ * Return: false if the handler of the other queue was first.
  */
-void smmu_vdev_throttle(struct smmu_vdev *vdev)
+bool smmu_vdev_throttle(struct smmu_vdev *vdev)
 {
 	struct smmu_master *master = vdev->master;
 
-	WRITE_ONCE(vdev->throttled, true);
+	if (xchg(&vdev->throttled, true))
+		return false;
+	iommu_nested_throttled(vdev->binding);
 	if (!mutex_trylock(&master->lock)) {
 		schedule_work(&vdev->throttle_work);
-		return;
+		return true;
 	}
 	smmu_master_update(master);
 	mutex_unlock(&master->lock);
+	return true;
 }
 
 /**
