@@ -110,22 +110,26 @@ class Modules:
                         self._needs[normal(match[1])].append(name)
 
     def closure(self, names):
-        """NAMES and all that they need; what is built in needs nothing."""
-        found = {}
+        """NAMES and all that they need, each before what it needs.
+
+        What is built in needs nothing.
+        """
+        found, seen = [], set()
 
         def visit(name):
             name = normal(name)
-            if name in found or name in self._builtin:
+            if name in seen or name in self._builtin:
                 return
             if name not in self._paths:
                 raise LookupError(f"there is no module {name} for {self.release}")
-            found[name] = True
+            seen.add(name)
             for need in self._needs[name]:
                 visit(need)
+            found.append(name)
 
         for name in names:
             visit(name)
-        return list(found)
+        return found[::-1]
 
     def add_to(self, archive, names):
         """Puts NAMES and what they need into ARCHIVE, ready for modprobe."""
