@@ -34,6 +34,7 @@
 #include <uapi/linux/vfio_nested.h>
 
 struct iommu_nested_binding;
+struct iommu_nested_space;
 struct iommu_nested_pending;
 struct iommu_nested_table;
 struct iommu_nested_viommu;
@@ -41,9 +42,15 @@ struct iommu_nested_viommu;
 /* Devices that one virtual IOMMU may have: bounds memory and walk times. */
 #define IOMMU_NESTED_MAX_BINDINGS	1024
 
-/* Commands that a backend gets in one call; they lie on the caller's stack. */
-#define IOMMU_NESTED_COMMAND_BATCH	64
-#define IOMMU_NESTED_COMMAND_MAX_LEN	16
+/* Bytes of commands that a backend gets in one call; they lie on the caller's stack. */
+#define IOMMU_NESTED_COMMAND_BATCH_LEN	1024
+#define IOMMU_NESTED_COMMAND_MAX_LEN	32
+
+/* Ranges of guest memory that one virtual IOMMU may know, see memory.c. */
+#define IOMMU_NESTED_MAX_RANGES		1024
+
+/* Pages that are pinned, and mapped by a backend, at once */
+#define IOMMU_NESTED_PIN_BATCH		512
 
 /* Recoverable faults that one virtual IOMMU may have outstanding, at most. */
 #define IOMMU_NESTED_MAX_PENDING	1024
@@ -57,9 +64,11 @@ struct iommu_nested_viommu;
 /**
  * union iommu_nested_arch_info - the architecture's part of the information
  * @smmuv3: for VFIO_NESTED_BACKEND_SMMUV3
+ * @vtd: for VFIO_NESTED_BACKEND_VTD
  */
 union iommu_nested_arch_info {
 	struct vfio_nested_info_smmuv3 smmuv3;
+	struct vfio_nested_info_vtd vtd;
 };
 
 /**
@@ -113,6 +122,8 @@ struct iommu_nested_context {
 	u32 len;
 	union {
 		struct vfio_nested_context_smmuv3 smmuv3;
+		struct vfio_nested_context_vtd vtd;
+		struct vfio_nested_context_table table;
 		u8 bytes[IOMMU_NESTED_CONTEXT_MAX_LEN];
 	} data;
 };
@@ -166,6 +177,9 @@ struct iommu_nested_answer {
  * @type: enum vfio_nested_backend
  * @command_type: enum vfio_nested_command_type that @invalidate takes
  * @command_len: bytes of one command, at most IOMMU_NESTED_COMMAND_MAX_LEN
+ * @command_len_short: zero, or what a command may have as well: @invalidate gets it
+ *	with zeros up to @command_len
+ * @user_page: the calls for which iommu_nested_user_page() is said to work need it
  * @list: the core's
  * @owns: whether this backend drives the IOMMU of @dev. Called under the core's
  *	registry lock; must not sleep for long.
@@ -215,6 +229,18 @@ struct iommu_nested_answer {
  *	those before it. *@err is -EIO if the hardware did not answer, else it is
  *	not written. Called with viommu->sem held for reading.
  *
+ * @invalidate_generic: as @invalidate, for commands that are struct
+ *	vfio_nested_command_generic. NULL where there is no such.
+ * @memory_map: if the backend has set viommu->mirror: let DMA through stage 1 reach
+ *	@num pages from @ipa on, with IOMMU_READ and IOMMU_WRITE in @prot; nothing is
+ *	mapped there. Called with viommu->sem held for reading, not concurrently. On
+ *	error some of it may be mapped. Errors: ENOMEM, EINVAL.
+ * @memory_unmap: the opposite; when it returns no DMA reaches the pages. What of the
+ *	range is not mapped is ignored.
+ * @stage2_leave: somebody is about to attach the device to another stage 2, or to none.
+ *	What the context does ends as with @unbind, the binding stays and gets no other
+ *	context. NULL where the backend sees for itself. May come twice.
+ *
  * All but @owns, @info and @set_tag are called with viommu->sem held for writing,
  * except where stated. All but @set_tag may sleep. @stop, @run, @set_tag and @respond
  * are required where @info says that there are recoverable faults.
@@ -231,6 +257,8 @@ struct iommu_nested_backend {
 	u32 type;
 	u32 command_type;
 	u32 command_len;
+	u32 command_len_short;
+	bool user_page;
 	struct list_head list;
 
 	bool (*owns)(struct device *dev);
@@ -257,6 +285,13 @@ struct iommu_nested_backend {
 	void (*reset_done)(struct iommu_nested_binding *binding);
 	u32 (*invalidate)(struct iommu_nested_viommu *viommu, void *cmds,
 			  u32 num, bool sync, int *err);
+	u32 (*invalidate_generic)(struct iommu_nested_viommu *viommu, void *cmds,
+				  u32 num, bool sync, int *err);
+	int (*memory_map)(struct iommu_nested_viommu *viommu, u64 ipa,
+			  struct page **pages, u32 num, int prot);
+	void (*memory_unmap)(struct iommu_nested_viommu *viommu, u64 ipa,
+			     u64 length);
+	void (*stage2_leave)(struct iommu_nested_binding *binding);
 };
 
 /**
@@ -268,6 +303,10 @@ struct iommu_nested_backend {
  *	them. Called with the table's lock held, may not sleep.
  * @wake: records have been delivered, tell the reader. Called once after one or
  *	more successful @deliver, in the same context.
+ * @pin: hold the @num pages, at most IOMMU_NESTED_PIN_BATCH, that VFIO has mapped at
+ *	@ipa, and say which they are. Returns 0 or an error; EPERM: one of them is not
+ *	writable, and @prot says that they have to be.
+ * @unpin: the opposite, after @pin of the same pages
  * @release: the virtual IOMMU is gone and calls nothing of this any more. May be
  *	called from whatever dropped the last reference, the user interface or
  *	the last binding; may sleep.
@@ -276,6 +315,8 @@ struct iommu_nested_user {
 	bool (*deliver)(void *data, const struct vfio_nested_fault *fault);
 	void (*held)(void *data, u32 num);
 	void (*wake)(void *data);
+	int (*pin)(void *data, u64 ipa, u32 num, int prot, struct page **pages);
+	void (*unpin)(void *data, u64 ipa, u32 num);
 	void (*release)(void *data);
 };
 
@@ -291,6 +332,7 @@ struct iommu_nested_counters {
 	atomic64_t invalidate_calls;
 	atomic64_t commands;
 	atomic64_t commands_refused;
+	atomic64_t commands_widened;
 	atomic64_t events_delivered;
 	atomic64_t events_lost;
 	atomic64_t events_throttled;
@@ -307,6 +349,10 @@ struct iommu_nested_counters {
  * @info: what the backend said at the first binding, zero while there is none
  * @bindings: by virtual id
  * @nr_bindings: number of entries in @bindings
+ * @mirror: guest memory is mapped by @memory_map of the backend; set by it in
+ *	@viommu_init
+ * @user_page: as of the backend
+ * @space: the guest's memory, and the caller's; the core's, constant
  * @user: operations of the user interface, constant
  * @user_data: its argument, constant
  * @counters: statistics
@@ -321,6 +367,9 @@ struct iommu_nested_viommu {
 	struct iommu_nested_info info;
 	struct xarray bindings;
 	u32 nr_bindings;
+	bool mirror;
+	bool user_page;
+	struct iommu_nested_space *space;
 	const struct iommu_nested_user *user;
 	void *user_data;
 	struct iommu_nested_counters counters;
@@ -377,11 +426,18 @@ bool iommu_nested_claim_any_stall(struct iommu_nested_binding *binding,
 struct iommu_nested_binding *
 iommu_nested_find(struct iommu_nested_viommu *viommu, u64 virtual_id);
 
+int iommu_nested_user_page(struct iommu_nested_viommu *viommu,
+			   void __user **page);
+int iommu_nested_user_page_missing(struct iommu_nested_viommu *viommu);
+int iommu_nested_read(struct iommu_nested_viommu *viommu, u64 ipa, void *to,
+		      size_t len);
+
 /* For the user interface */
 struct iommu_nested_viommu *
 iommu_nested_viommu_create(const struct iommu_nested_user *user,
 			   void *user_data);
 void iommu_nested_viommu_close(struct iommu_nested_viommu *viommu);
+void iommu_nested_viommu_get(struct iommu_nested_viommu *viommu);
 void iommu_nested_viommu_put(struct iommu_nested_viommu *viommu);
 int iommu_nested_device_info(struct device *dev,
 			     const struct iommu_nested_policy *policy,
@@ -414,6 +470,14 @@ int iommu_nested_save(struct iommu_nested_viommu *viommu, u64 virtual_id,
 void iommu_nested_unsave(struct iommu_nested_viommu *viommu, u64 virtual_id);
 int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			 void *data, u32 len);
+int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
+			    u64 length, unsigned long vaddr);
+int iommu_nested_memory_remove(struct iommu_nested_viommu *viommu, u64 ipa,
+			       u64 length);
+void iommu_nested_memory_unmapped(struct iommu_nested_viommu *viommu, u64 ipa,
+				  u64 length);
+void iommu_nested_memory_reap(struct iommu_nested_viommu *viommu);
+void iommu_nested_stage2_leave(struct iommu_nested_binding *binding);
 void iommu_nested_stats(struct iommu_nested_viommu *viommu,
 			struct vfio_nested_stats *stats);
 

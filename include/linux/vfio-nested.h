@@ -11,8 +11,12 @@
 #include <linux/sysfs.h>
 #include <linux/types.h>
 
+struct vfio_device;
+struct vfio_nested;
+
 /**
  * struct vfio_nested_device - a VFIO device's part in nested translation
+ * @vdev: VFIO's part of the device, constant
  * @dev: the physical device, constant
  * @lock: guards the members below. Taken inside VFIO's locks and the device
  *	lock, outside those of iommu-nested; nobody touches user memory under it,
@@ -23,16 +27,24 @@
  *	and the next ones, until a reset or the close of the device
  * @in_reset: between vfio_nested_device_reset_prepare() and
  *	vfio_nested_device_reset_done()
+ * @in_attach: between vfio_nested_device_attach_prepare() and
+ *	vfio_nested_device_attach_done()
+ * @nested: what it is bound to, or still has to leave; set under the memory lock of that
+ * @node: in the list of that, under its memory lock
  *
  * A VFIO driver embeds it in its own device structure.
  */
 struct vfio_nested_device {
+	struct vfio_device *vdev;
 	struct device *dev;
 	struct mutex lock; /* all that follows */
 	struct iommu_nested_binding *binding;
 	struct iommu_nested_policy policy;
 	u32 page_requests;
 	bool in_reset;
+	bool in_attach;
+	struct vfio_nested *nested;
+	struct list_head node;
 };
 
 /**
@@ -77,7 +89,7 @@ ssize_t vfio_nested_attribute_store(struct device *dev,
 				    const char *buf, size_t count);
 
 void vfio_nested_device_init(struct vfio_nested_device *ndev,
-			     struct device *dev);
+			     struct vfio_device *vdev);
 void vfio_nested_device_destroy(struct vfio_nested_device *ndev);
 long vfio_nested_device_ioctl(struct vfio_nested_device *ndev,
 			      unsigned int cmd, unsigned long arg);
@@ -88,5 +100,9 @@ int vfio_nested_device_set_page_requests(struct vfio_nested_device *ndev,
 void vfio_nested_device_close(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_done(struct vfio_nested_device *ndev);
+void vfio_nested_device_attach_prepare(struct vfio_nested_device *ndev);
+void vfio_nested_device_attach_done(struct vfio_nested_device *ndev);
+void vfio_nested_device_dma_unmap(struct vfio_nested_device *ndev, u64 iova,
+				  u64 length);
 
 #endif /* _LINUX_VFIO_NESTED_H */

@@ -29,6 +29,7 @@ static bool backend_is_complete(const struct iommu_nested_backend *backend)
 	       backend->invalidate &&
 	       backend->type != VFIO_NESTED_BACKEND_NONE &&
 	       backend->command_len &&
+	       backend->command_len_short <= backend->command_len &&
 	       backend->command_len <= IOMMU_NESTED_COMMAND_MAX_LEN;
 }
 

@@ -192,6 +192,30 @@ void iommu_nested_unbind(struct iommu_nested_binding *binding)
 EXPORT_SYMBOL_GPL(iommu_nested_unbind);
 
 /**
+ * iommu_nested_stage2_leave - the device is about to be attached to another stage 2
+ * @binding: the device's
+ *
+ * For a VFIO driver, before VFIO changes the domain of a device that is bound. Pending
+ * faults are over, the context ends, and no other can be set: the device has to be
+ * unbound and bound again. May be called more than once.
+ *
+ * Context: process; takes viommu->sem and the backend's locks.
+ */
+void iommu_nested_stage2_leave(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+
+	if (!viommu->backend->stage2_leave)
+		return;
+	down_write(&viommu->sem);
+	iommu_nested_faults_close(binding);
+	viommu->backend->stage2_leave(binding);
+	iommu_nested_faults_end(binding);
+	up_write(&viommu->sem);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_stage2_leave);
+
+/**
  * iommu_nested_find - look a device up by its id in the guest
  * @viommu: the virtual IOMMU
  * @virtual_id: any number

@@ -16,6 +16,8 @@ static const u8 context_len[] = {
 	[VFIO_NESTED_CONTEXT_BYPASS] = 0,
 	[VFIO_NESTED_CONTEXT_ABORT] = 0,
 	[VFIO_NESTED_CONTEXT_SMMUV3] = sizeof(struct vfio_nested_context_smmuv3),
+	[VFIO_NESTED_CONTEXT_VTD] = sizeof(struct vfio_nested_context_vtd),
+	[VFIO_NESTED_CONTEXT_TABLE] = sizeof(struct vfio_nested_context_table),
 };
 
 /**
@@ -69,22 +71,28 @@ static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
  *
  * Context: process; takes @viommu->sem and the backend's locks.
  * Return: 0; -ENOENT: no such device is bound; -EINTR: a fatal signal arrived;
- * -EINVAL, -EOPNOTSUPP, -EPERM, -ENODEV, -ENOMEM, -EIO of the backend: the
- * context is not legal, not of this architecture, not allowed, the device is on
- * another stage 2 by now, or the hardware did not answer. On error the old
- * context stays.
+ * -EINVAL, -EOPNOTSUPP, -EPERM, -ENODEV, -ENOMEM, -ENOSPC, -EFAULT, -EIO of the
+ * backend: the context is not legal, not of this architecture, not allowed, the device
+ * is on another stage 2 by now, there are too many PASIDs, guest memory cannot be read,
+ * or the hardware did not answer. On error the old context stays.
  */
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,
 			     const struct iommu_nested_context *context)
 {
+	u32 try = 0;
 	int ret;
 
-	ret = down_write_killable(&viommu->sem);
-	if (!ret) {
+	do {
+		ret = iommu_nested_space_prepare(viommu, try++);
+		if (ret)
+			break;
+		ret = down_write_killable(&viommu->sem);
+		if (ret)
+			break;
 		ret = set_context(viommu, virtual_id, context);
 		up_write(&viommu->sem);
-	}
+	} while (ret == -EAGAIN);
 	trace_iommu_nested_set_context(viommu, virtual_id, context->type, ret);
 	return ret;
 }

@@ -120,6 +120,7 @@ void iommu_nested_viommu_close(struct iommu_nested_viommu *viommu)
 	struct iommu_nested_binding *binding;
 	unsigned long id;
 
+	iommu_nested_space_close(viommu->space);
 	spin_lock_irq(&table->lock);
 	table->orphan = true;
 	spin_unlock_irq(&table->lock);

@@ -55,13 +55,28 @@ struct invalidation {
 static int check_format(const struct iommu_nested_backend *backend, u32 type,
 			u32 len)
 {
+	bool right_len;
+
 	if (!backend)
 		return -ENODEV;
-	if (type != backend->command_type)
+	if (type == backend->command_type)
+		right_len = len == backend->command_len ||
+			    len == backend->command_len_short;
+	else if (type == VFIO_NESTED_COMMAND_GENERIC &&
+		 backend->invalidate_generic)
+		right_len = len == sizeof(struct vfio_nested_command_generic);
+	else
 		return -EOPNOTSUPP;
-	if (len != backend->command_len)
-		return -EINVAL;
-	return 0;
+	return right_len ? 0 : -EINVAL;
+}
+
+/* There is room for it: a batch of short commands is as small as one of long ones. */
+static void lengthen(void *cmds, u32 num, u32 from, u32 to)
+{
+	while (from < to && num--) {
+		memmove(cmds + num * to, cmds + num * from, from);
+		memset(cmds + num * to + from, 0, to - from);
+	}
 }
 
 static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
@@ -72,14 +87,24 @@ static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 	int err = 0;
 	u32 done;
 
+	/* They were copied when there was another backend, for which they were short. */
+	if (num > IOMMU_NESTED_COMMAND_BATCH_LEN / viommu->backend->command_len)
+		return -EAGAIN;
 	if (!inv->done)
 		atomic64_inc(&counters->invalidate_calls);
-	done = viommu->backend->invalidate(viommu, cmds, num, sync, &err);
+	if (inv->type == VFIO_NESTED_COMMAND_GENERIC) {
+		done = viommu->backend->invalidate_generic(viommu, cmds, num,
+							   sync, &err);
+	} else {
+		lengthen(cmds, num, inv->len, viommu->backend->command_len);
+		done = viommu->backend->invalidate(viommu, cmds, num, sync,
+						   &err);
+	}
 	if (WARN_ON_ONCE(done < num && !err))
 		err = -EIO;
 
 	atomic64_add(done, &counters->commands);
-	if (err && err != -EIO)
+	if (err && err != -EIO && err != -EAGAIN)
 		atomic64_inc(&counters->commands_refused);
 	inv->done += done;
 	return err;
@@ -104,24 +129,41 @@ static int run_batch(struct invalidation *inv, void *cmds, u32 num, bool sync)
 	return err;
 }
 
+/* A native command may become longer on its way, to no more than the maximum. */
+static u32 batch_size(const struct invalidation *inv)
+{
+	const u32 all = IOMMU_NESTED_COMMAND_BATCH_LEN;
+
+	return READ_ONCE(inv->viommu->user_page) ?
+	       all / IOMMU_NESTED_COMMAND_MAX_LEN : all / inv->len;
+}
+
 static int run_batches(struct invalidation *inv)
 {
-	u64 cmds[IOMMU_NESTED_COMMAND_BATCH * IOMMU_NESTED_COMMAND_MAX_LEN /
-		 sizeof(u64)];
+	u64 cmds[IOMMU_NESTED_COMMAND_BATCH_LEN / sizeof(u64)];
+	u32 try = 0;
 	int err;
 
 	for (;;) {
 		u32 left = inv->num - inv->done;
-		u32 want = min_t(u32, left, IOMMU_NESTED_COMMAND_BATCH);
+		u32 want = min_t(u32, left, batch_size(inv));
+		u32 done = inv->done;
 		u32 have;
 
+		err = iommu_nested_space_prepare(inv->viommu, try);
+		if (err)
+			return err;
 		have = copy_commands(cmds,
 				     inv->entries + (size_t)inv->done * inv->len,
 				     want, inv->len);
 		if (have) {
 			err = run_batch(inv, cmds, have, have == left);
+			try = inv->done == done ? try + 1 : 1;
+			if (err == -EAGAIN)
+				continue;
 			if (err || have == left)
 				return err;
+			try = 0;
 		}
 		if (have < want)
 			return -EFAULT;

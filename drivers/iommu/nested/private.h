@@ -20,6 +20,12 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_binding *binding);
 void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
 
+struct iommu_nested_space *iommu_nested_space_create(void);
+void iommu_nested_space_destroy(struct iommu_nested_space *space);
+int iommu_nested_space_prepare(struct iommu_nested_viommu *viommu, u32 try);
+void iommu_nested_space_close(struct iommu_nested_space *space);
+void iommu_nested_space_untie(struct iommu_nested_space *space);
+
 int iommu_nested_binding_set_context(struct iommu_nested_binding *binding,
 				     const struct iommu_nested_context *context);
 int iommu_nested_binding_set_page_requests(struct iommu_nested_binding *binding,

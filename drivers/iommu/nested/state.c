@@ -297,18 +297,24 @@ int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 {
 	struct iommu_nested_binding *binding;
 	struct restore state = {};
+	u32 try = 0;
 	int ret;
 
 	ret = parse(&state, data, len);
 	if (ret)
 		return ret;
-	ret = down_write_killable(&viommu->sem);
-	if (ret)
-		return ret;
-	ret = find_stopped(viommu, virtual_id, &binding);
-	if (!ret)
-		ret = restore(binding, &state);
-	up_write(&viommu->sem);
+	do {
+		ret = iommu_nested_space_prepare(viommu, try++);
+		if (ret)
+			return ret;
+		ret = down_write_killable(&viommu->sem);
+		if (ret)
+			return ret;
+		ret = find_stopped(viommu, virtual_id, &binding);
+		if (!ret)
+			ret = restore(binding, &state);
+		up_write(&viommu->sem);
+	} while (ret == -EAGAIN);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_restore);

@@ -47,6 +47,7 @@ void iommu_nested_stats(struct iommu_nested_viommu *viommu,
 	stats->invalidate_calls = atomic64_read(&counters->invalidate_calls);
 	stats->commands = atomic64_read(&counters->commands);
 	stats->commands_refused = atomic64_read(&counters->commands_refused);
+	stats->commands_widened = atomic64_read(&counters->commands_widened);
 	stats->events_delivered = atomic64_read(&counters->events_delivered);
 	stats->events_lost = atomic64_read(&counters->events_lost);
 	stats->events = stats->events_delivered + stats->events_lost;

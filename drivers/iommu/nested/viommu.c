@@ -35,11 +35,12 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return ERR_PTR(-ENOMEM);
+	viommu->space = iommu_nested_space_create();
+	if (!viommu->space)
+		goto err_free;
 	viommu->table = iommu_nested_faults_create(viommu);
-	if (!viommu->table) {
-		kfree(viommu);
-		return ERR_PTR(-ENOMEM);
-	}
+	if (!viommu->table)
+		goto err_space;
 
 	kref_init(&viommu->kref);
 	init_rwsem(&viommu->sem);
@@ -48,6 +49,12 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 	viommu->user = user;
 	viommu->user_data = user_data;
 	return viommu;
+
+err_space:
+	iommu_nested_space_destroy(viommu->space);
+err_free:
+	kfree(viommu);
+	return ERR_PTR(-ENOMEM);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_viommu_create);
 
@@ -58,10 +65,23 @@ static void viommu_release(struct kref *kref)
 
 	WARN_ON(viommu->nr_bindings || viommu->backend);
 	iommu_nested_faults_destroy(viommu->table);
+	iommu_nested_space_destroy(viommu->space);
 	viommu->user->release(viommu->user_data);
 	xa_destroy(&viommu->bindings);
 	kfree(viommu);
 }
+
+/**
+ * iommu_nested_viommu_get - one reference more
+ * @viommu: to which the caller has one, or is kept from being released otherwise
+ *
+ * Context: any.
+ */
+void iommu_nested_viommu_get(struct iommu_nested_viommu *viommu)
+{
+	kref_get(&viommu->kref);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_viommu_get);
 
 /**
  * iommu_nested_viommu_put - end one reference
@@ -100,10 +120,11 @@ int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_viommu_info);
 
-static bool can_have_faults(const struct iommu_nested_backend *backend)
+static bool can_have_faults(const struct iommu_nested_backend *backend,
+			    const struct iommu_nested_info *info)
 {
 	return backend->respond && backend->stop && backend->run &&
-	       backend->set_tag;
+	       (backend->set_tag || !(info->caps & VFIO_NESTED_CAP_STALL));
 }
 
 static int tie(struct iommu_nested_viommu *viommu,
@@ -116,7 +137,7 @@ static int tie(struct iommu_nested_viommu *viommu,
 	ret = backend->info(binding->dev, &binding->policy, info);
 	if (ret)
 		return ret;
-	if (WARN_ON_ONCE(info->max_pending && !can_have_faults(backend)))
+	if (WARN_ON_ONCE(info->max_pending && !can_have_faults(backend, info)))
 		return -ENODEV;
 	ret = iommu_nested_table_size(viommu->table, info->max_pending);
 	if (ret)
@@ -140,9 +161,11 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 	if (ret) {
 		memset(&viommu->info, 0, sizeof(viommu->info));
 		viommu->backend_data = NULL;
+		viommu->mirror = false;
 		return ret;
 	}
 	__module_get(backend->owner);
+	WRITE_ONCE(viommu->user_page, backend->user_page);
 	viommu->backend = backend;
 	return 0;
 }
@@ -155,6 +178,9 @@ void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu)
 	lockdep_assert_held_write(&viommu->sem);
 
 	backend->viommu_release(viommu);
+	iommu_nested_space_untie(viommu->space);
+	viommu->mirror = false;
+	WRITE_ONCE(viommu->user_page, false);
 	viommu->backend = NULL;
 	viommu->backend_data = NULL;
 	memset(&viommu->info, 0, sizeof(viommu->info));

@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
+#include <linux/vfio.h>
 #include <linux/vfio-nested.h>
 
 #include "private.h"
@@ -118,7 +119,8 @@ static int device_bind(struct vfio_nested_device *ndev,
 
 	lockdep_assert_held(&ndev->lock);
 
-	if (ndev->binding)
+	/* Also one that has just ended, and has left something to be undone. */
+	if (ndev->nested || ndev->in_attach)
 		return -EBUSY;
 	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id,
 				    &ndev->policy);
@@ -135,6 +137,8 @@ static int device_bind(struct vfio_nested_device *ndev,
 	if (ndev->in_reset)
 		iommu_nested_reset_prepare(binding);
 	ndev->binding = binding;
+	ndev->nested = nested;
+	list_add(&ndev->node, &nested->devices);
 	return 0;
 }
 
@@ -157,41 +161,49 @@ static int device_ioctl_bind(void *object, struct vfio_nested_call *call)
 		goto put_file;
 	}
 
+	ret = mutex_lock_killable(&nested->memory_lock);
+	if (ret)
+		goto put_file;
 	ret = mutex_lock_killable(&ndev->lock);
 	if (!ret) {
 		ret = device_bind(ndev, nested, cmd->virtual_id);
 		mutex_unlock(&ndev->lock);
 	}
+	mutex_unlock(&nested->memory_lock);
 put_file:
 	fput(file);
 	return ret;
 }
 
+/*
+ * Pages are unpinned without @ndev->lock. Until that is done dma_unmap finds that there is
+ * something to wait for.
+ */
 static bool device_unbind(struct vfio_nested_device *ndev)
 {
-	struct iommu_nested_binding *binding = ndev->binding;
+	struct vfio_nested *nested = vfio_nested_lock_memory(ndev);
+	struct iommu_nested_binding *binding;
 
-	lockdep_assert_held(&ndev->lock);
-
-	if (!binding)
+	if (!nested)
 		return false;
+	mutex_lock(&ndev->lock);
+	binding = ndev->binding;
 	ndev->binding = NULL;
 	iommu_nested_unbind(binding);
+	mutex_unlock(&ndev->lock);
+
+	iommu_nested_memory_reap(nested->viommu);
+	mutex_lock(&ndev->lock);
+	ndev->nested = NULL;
+	mutex_unlock(&ndev->lock);
+	list_del(&ndev->node);
+	vfio_nested_unlock_memory(nested);
 	return true;
 }
 
 static int device_ioctl_unbind(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested_device *ndev = object;
-	int ret;
-
-	ret = mutex_lock_killable(&ndev->lock);
-	if (ret)
-		return ret;
-	if (!device_unbind(ndev))
-		ret = -ENOENT;
-	mutex_unlock(&ndev->lock);
-	return ret;
+	return device_unbind(object) ? 0 : -ENOENT;
 }
 
 static const struct vfio_nested_ioctl device_ioctls[] = {
@@ -227,15 +239,18 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_ioctl);
 /**
  * vfio_nested_device_init - the device is not bound
  * @ndev: in the VFIO driver's device structure
- * @dev: the physical device, which the driver keeps as long as @ndev
+ * @vdev: VFIO's part of the device, which the driver keeps as long as @ndev
  *
  * Context: any.
  */
 void vfio_nested_device_init(struct vfio_nested_device *ndev,
-			     struct device *dev)
+			     struct vfio_device *vdev)
 {
-	ndev->dev = dev;
+	ndev->vdev = vdev;
+	ndev->dev = vdev->dev;
 	ndev->binding = NULL;
+	ndev->in_attach = false;
+	ndev->nested = NULL;
 	ndev->page_requests = 0;
 	ndev->in_reset = false;
 	vfio_nested_policy_init(&ndev->policy);
@@ -251,7 +266,7 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_init);
  */
 void vfio_nested_device_destroy(struct vfio_nested_device *ndev)
 {
-	WARN_ON(ndev->binding);
+	WARN_ON(ndev->nested);
 	mutex_destroy(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_destroy);
@@ -318,8 +333,8 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_set_page_requests);
  */
 void vfio_nested_device_close(struct vfio_nested_device *ndev)
 {
-	mutex_lock(&ndev->lock);
 	device_unbind(ndev);
+	mutex_lock(&ndev->lock);
 	ndev->page_requests = 0;
 	mutex_unlock(&ndev->lock);
 }
@@ -364,3 +379,37 @@ void vfio_nested_device_reset_done(struct vfio_nested_device *ndev)
 	mutex_unlock(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_reset_done);
+
+/**
+ * vfio_nested_device_attach_prepare - VFIO is about to change the device's stage 2
+ * @ndev: the device's
+ *
+ * If the device is bound it goes back to the stage 2 that it has. Until
+ * vfio_nested_device_attach_done() it cannot be bound. The two are called in pairs, by
+ * the VFIO driver's attach_ioas and detach_ioas operations.
+ *
+ * Context: process; takes @ndev->lock.
+ */
+void vfio_nested_device_attach_prepare(struct vfio_nested_device *ndev)
+{
+	mutex_lock(&ndev->lock);
+	ndev->in_attach = true;
+	if (ndev->binding)
+		iommu_nested_stage2_leave(ndev->binding);
+	mutex_unlock(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_attach_prepare);
+
+/**
+ * vfio_nested_device_attach_done - VFIO has changed the device's stage 2, or failed to
+ * @ndev: the device's
+ *
+ * Context: process; takes @ndev->lock.
+ */
+void vfio_nested_device_attach_done(struct vfio_nested_device *ndev)
+{
+	mutex_lock(&ndev->lock);
+	ndev->in_attach = false;
+	mutex_unlock(&ndev->lock);
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_attach_done);

@@ -30,6 +30,7 @@ union call_buffer {
 	struct vfio_nested_kick kick;
 	struct vfio_nested_run run;
 	struct vfio_nested_migrate migrate;
+	struct vfio_nested_memory memory;
 };
 
 static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *object,

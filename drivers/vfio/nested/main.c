@@ -72,6 +72,7 @@ static void nested_wake(void *data)
 static void nested_free(struct vfio_nested *nested)
 {
 	mutex_destroy(&nested->kick);
+	mutex_destroy(&nested->memory_lock);
 	kfree(nested);
 }
 
@@ -90,6 +91,8 @@ static const struct iommu_nested_user nested_user = {
 	.deliver = nested_deliver,
 	.held = nested_held,
 	.wake = nested_wake,
+	.pin = vfio_nested_pin,
+	.unpin = vfio_nested_unpin,
 	.release = nested_release,
 };
 
@@ -251,6 +254,8 @@ static const struct vfio_nested_ioctl nested_ioctls[] = {
 			  __reserved, vfio_nested_ioctl_save),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_RESTORE, struct vfio_nested_migrate,
 			  __reserved, vfio_nested_ioctl_restore),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_MEMORY, struct vfio_nested_memory, vaddr,
+			  vfio_nested_ioctl_memory),
 };
 
 static long nested_fops_ioctl(struct file *file, unsigned int cmd,
@@ -269,6 +274,8 @@ static int nested_fops_open(struct inode *inode, struct file *file)
 	if (!nested)
 		return -ENOMEM;
 	mutex_init(&nested->kick);
+	mutex_init(&nested->memory_lock);
+	INIT_LIST_HEAD(&nested->devices);
 	init_waitqueue_head(&nested->wait);
 
 	nested->viommu = iommu_nested_viommu_create(&nested_user, nested);

@@ -35,7 +35,7 @@ static int nested_pci_init_dev(struct vfio_device *vdev)
 {
 	struct vfio_pci_nested *npdev = from_vfio(vdev);
 
-	vfio_nested_device_init(&npdev->nested, vdev->dev);
+	vfio_nested_device_init(&npdev->nested, vdev);
 	mutex_init(&npdev->config_lock);
 	return vfio_pci_core_init_dev(vdev);
 }
@@ -102,6 +102,36 @@ static ssize_t nested_pci_write(struct vfio_device *vdev,
 	return vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
+static void nested_pci_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
+{
+	vfio_nested_device_dma_unmap(&from_vfio(vdev)->nested, iova, length);
+}
+
+#if IS_ENABLED(CONFIG_IOMMUFD)
+static int nested_pci_attach_ioas(struct vfio_device *vdev, u32 *pt_id)
+{
+	struct vfio_nested_device *ndev = &from_vfio(vdev)->nested;
+	int ret;
+
+	vfio_nested_device_attach_prepare(ndev);
+	ret = vfio_iommufd_physical_attach_ioas(vdev, pt_id);
+	vfio_nested_device_attach_done(ndev);
+	return ret;
+}
+
+static void nested_pci_detach_ioas(struct vfio_device *vdev)
+{
+	struct vfio_nested_device *ndev = &from_vfio(vdev)->nested;
+
+	vfio_nested_device_attach_prepare(ndev);
+	vfio_iommufd_physical_detach_ioas(vdev);
+	vfio_nested_device_attach_done(ndev);
+}
+#else
+#define nested_pci_attach_ioas	vfio_iommufd_physical_attach_ioas
+#define nested_pci_detach_ioas	vfio_iommufd_physical_detach_ioas
+#endif
+
 static const struct vfio_device_ops nested_pci_ops = {
 	.name = "vfio-pci-nested",
 	.init = nested_pci_init_dev,
@@ -117,8 +147,9 @@ static const struct vfio_device_ops nested_pci_ops = {
 	.match = vfio_pci_core_match,
 	.bind_iommufd = vfio_iommufd_physical_bind,
 	.unbind_iommufd = vfio_iommufd_physical_unbind,
-	.attach_ioas = vfio_iommufd_physical_attach_ioas,
-	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+	.attach_ioas = nested_pci_attach_ioas,
+	.detach_ioas = nested_pci_detach_ioas,
+	.dma_unmap = nested_pci_dma_unmap,
 	COMPAT_GET_REGION_INFO_CAPS
 	COMPAT_MATCH_TOKEN_UUID
 	COMPAT_PASID_ATTACH_IOAS

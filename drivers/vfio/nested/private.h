@@ -24,6 +24,9 @@ struct vfio_nested_ring;
  * @rings: by enum vfio_nested_ring_type, or NULL; set once (release) and then constant
  * @kick: who reads the response ring. Taken outside of the locks of iommu-nested; nobody
  *	touches user memory under it.
+ * @memory_lock: serialises what concerns guest memory, see memory.c, and binding and
+ *	unbinding. Taken outside of vfio_nested_device.lock.
+ * @devices: that are bound, under @memory_lock
  * @wait: who polls the nested fd
  *
  * Lives until the virtual IOMMU is gone, which may be long after the file.
@@ -32,6 +35,8 @@ struct vfio_nested {
 	struct iommu_nested_viommu *viommu;
 	struct vfio_nested_ring *rings[VFIO_NESTED_RINGS];
 	struct mutex kick; /* the response ring's index */
+	struct mutex memory_lock; /* the virtual IOMMU's memory, and the list */
+	struct list_head devices;
 	struct wait_queue_head wait;
 };
 
@@ -43,6 +48,14 @@ vfio_nested_get_ring(struct vfio_nested *nested, u32 type)
 }
 
 struct vfio_nested *vfio_nested_from_file(struct file *file);
+
+struct vfio_nested_device;
+
+int vfio_nested_pin(void *data, u64 ipa, u32 num, int prot,
+		    struct page **pages);
+void vfio_nested_unpin(void *data, u64 ipa, u32 num);
+struct vfio_nested *vfio_nested_lock_memory(struct vfio_nested_device *ndev);
+void vfio_nested_unlock_memory(struct vfio_nested *nested);
 
 /**
  * struct vfio_nested_call - one ioctl, its structure copied from the user
@@ -86,6 +99,7 @@ int vfio_nested_respond_info(const struct vfio_nested_call *call,
 			     const struct iommu_nested_info *info, u32 type);
 void vfio_nested_policy_init(struct iommu_nested_policy *policy);
 
+int vfio_nested_ioctl_memory(void *object, struct vfio_nested_call *call);
 int vfio_nested_ioctl_respond(void *object, struct vfio_nested_call *call);
 int vfio_nested_ioctl_kick(void *object, struct vfio_nested_call *call);
 int vfio_nested_ioctl_set_run(void *object, struct vfio_nested_call *call);

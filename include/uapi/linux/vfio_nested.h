@@ -83,6 +83,10 @@ enum vfio_nested_backend {
 #define VFIO_NESTED_CAP_PRI		0x40ULL
 /* The device's DMA is coherent whatever attributes stage 1 asks for. */
 #define VFIO_NESTED_CAP_COHERENT	0x80ULL
+/* One page table for a device can be described generically, and invalidated so. */
+#define VFIO_NESTED_CAP_TABLE		0x100ULL
+/* Guest memory has to be named, see struct vfio_nested_memory. */
+#define VFIO_NESTED_CAP_MEMORY		0x200ULL
 
 /**
  * struct vfio_nested_info_smmuv3 - SMMUv3 ID registers as a guest may see them
@@ -107,6 +111,26 @@ struct vfio_nested_info_smmuv3 {
 };
 
 /**
+ * struct vfio_nested_info_vtd - VT-d capability registers as a guest may see them
+ * @flags: zero
+ * @__reserved: zero
+ * @cap: Capability Register. CM is set: the guest has to invalidate also what was not
+ *	present before, because the host follows its tables at invalidations only.
+ * @ecap: Extended Capability Register. Of the translation types there is the first
+ *	stage. Features that cannot be given to a guest are cleared, as are those that a
+ *	VMM emulates by itself (interrupt remapping, the offsets of registers).
+ *
+ * A VMM may clear more bits, but may not set any other of translation, caching or
+ * faults. Intel Virtualization Technology for Directed I/O, 11.4.2 and 11.4.3.
+ */
+struct vfio_nested_info_vtd {
+	__u32 flags;
+	__u32 __reserved;
+	__aligned_u64 cap;
+	__aligned_u64 ecap;
+};
+
+/**
  * struct vfio_nested_info - ioctl(VFIO_NESTED_INFO)
  * @size: sizeof(struct vfio_nested_info)
  * @flags: in: zero
@@ -114,8 +138,8 @@ struct vfio_nested_info_smmuv3 {
  * @data_len: in: bytes of room at @data_uptr, zero to 4096; out: bytes that the
  *	kernel has for this backend, even where that is more than the room
  * @data_uptr: in: where the architecture's own structure goes:
- *	struct vfio_nested_info_smmuv3. At most @data_len bytes are written; room
- *	beyond what the kernel has is set to zero.
+ *	struct vfio_nested_info_smmuv3, struct vfio_nested_info_vtd. At most
+ *	@data_len bytes are written; room beyond what the kernel has is set to zero.
  * @caps: out: VFIO_NESTED_CAP_* bits
  * @virtual_id_bits: out: virtual ids must be smaller than 1 << this
  * @pasid_bits: out: PASIDs must be smaller than 1 << this; 0: no PASIDs
@@ -186,9 +210,10 @@ struct vfio_nested_info {
  * EBUSY: this device is bound already, or is being reset; EEXIST: @virtual_id is
  * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
  * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
- * or no stage 2; EPERM: the device's DMA cannot be kept coherent, see the log; ENOSPC:
- * too many devices, or no hardware id (VMID, domain id) left, or no room for the page
- * requests that the guest has enabled before.
+ * or no stage 2 that can be nested on; EPERM: the device's DMA cannot be kept coherent,
+ * or, on VT-d, the device shares its IOMMU group, see the log; ENOSPC: too many devices,
+ * or no hardware id (VMID, domain id) left, or no room for the page requests that the
+ * guest has enabled before.
  */
 struct vfio_device_nested_bind {
 	__u32 size;
@@ -224,8 +249,10 @@ struct vfio_device_nested_unbind {
  * @VFIO_NESTED_CONTEXT_ABORT: every access is refused, without a record
  * @VFIO_NESTED_CONTEXT_SMMUV3: as the guest's stream table entry says; data is
  *	struct vfio_nested_context_smmuv3
- * @VFIO_NESTED_CONTEXT_VTD: as the guest's scalable-mode context entry says
- * @VFIO_NESTED_CONTEXT_TABLE: one page table, described generically
+ * @VFIO_NESTED_CONTEXT_VTD: as the guest's scalable-mode context entry says; data
+ *	is struct vfio_nested_context_vtd
+ * @VFIO_NESTED_CONTEXT_TABLE: one page table, described generically; data is struct
+ *	vfio_nested_context_table
  */
 enum vfio_nested_context_type {
 	VFIO_NESTED_CONTEXT_CLEAR = 0,
@@ -254,6 +281,51 @@ struct vfio_nested_context_smmuv3 {
 };
 
 /**
+ * struct vfio_nested_context_vtd - data of VFIO_NESTED_CONTEXT_VTD
+ * @entry: the guest's scalable-mode context entry. These fields are taken, all other
+ *	bits must be zero:
+ *	word 0: P, FPD, DTE, PASIDE, PRE, PDTS, PASIDDIRPTR (a guest physical address).
+ *	RID_PASID is zero: the guest does not have ECAP.RPS.
+ *
+ * P=0 refuses every access. The PASID directory and the tables that it refers to are
+ * read now, in memory that has been named (struct vfio_nested_memory), and again where
+ * an invalidation of the PASID cache says that they have changed. Entries for the
+ * first stage and for pass-through are carried out. For a PASID with any other, with
+ * one whose reserved bits are set, or that cannot be read, all accesses are refused.
+ * DTE and PRE are requests: the host decides about ATS, and page requests are enabled
+ * when the guest has done so in the device as well. FPD has no effect.
+ *
+ * Intel Virtualization Technology for Directed I/O, 9.4, 9.5 and 9.6.
+ */
+struct vfio_nested_context_vtd {
+	__aligned_le64 entry[4];
+};
+
+/**
+ * enum vfio_nested_table_format - format of a page table
+ * @VFIO_NESTED_TABLE_X86_64: of 4 or 5 levels, as of the x86-64 CPU (VT-d first stage)
+ */
+enum vfio_nested_table_format {
+	VFIO_NESTED_TABLE_X86_64 = 1,
+};
+
+/**
+ * struct vfio_nested_context_table - data of VFIO_NESTED_CONTEXT_TABLE
+ * @format: enum vfio_nested_table_format
+ * @address_width: bits of an address that the table translates: 48 (4 levels) or 57
+ *	(5 levels)
+ * @table: intermediate physical address of the top level table, a multiple of 4096
+ *
+ * All accesses without a PASID are translated by one table, those with one are
+ * refused. Its caches are invalidated by VFIO_NESTED_COMMAND_GENERIC.
+ */
+struct vfio_nested_context_table {
+	__u32 format;
+	__u32 address_width;
+	__aligned_u64 table;
+};
+
+/**
  * struct vfio_nested_set_context - ioctl(VFIO_NESTED_SET_CONTEXT), nested fd
  * @size: sizeof(struct vfio_nested_set_context)
  * @flags: zero
@@ -273,7 +345,9 @@ struct vfio_nested_context_smmuv3 {
  * Errors: ENOENT: no device with this virtual id is bound; ENODEV: VFIO has
  * moved the device to another stage 2 since it was bound: unbind it and bind it
  * again; EINVAL: the entry is not legal for this IOMMU, the log says why; EPERM:
- * the context needs something that the administrator has not allowed (EATS).
+ * the context needs something that the administrator has not allowed (EATS); ENOSPC:
+ * VT-d: the tables have more PASIDs in use than one virtual IOMMU may have (1024);
+ * EFAULT: also: the caller is not in the address space that has named guest memory.
  */
 struct vfio_nested_set_context {
 	__u32 size;
@@ -321,11 +395,66 @@ struct vfio_nested_command_smmuv3 {
 };
 
 /**
+ * struct vfio_nested_command_vtd - one guest descriptor
+ * @qw: as the guest wrote it. Of a queue with 128-bit descriptors (IQA.DW=0) there are
+ *	two words, and struct vfio_nested_invalidate.entry_len is 16.
+ *
+ * Accepted: context-cache, PASID-cache, IOTLB, PASID-based IOTLB, device-TLB and
+ * PASID-based device-TLB invalidation, page group response, and wait without a
+ * completion signal (IF and SW clear), which has no effect because every call waits for
+ * completion. Interrupt remapping is the VMM's own: its descriptor gives EOPNOTSUPP.
+ *
+ * A PASID-cache invalidation makes the kernel read what it names in the guest's PASID
+ * tables. A context-cache invalidation has no effect: the VMM sets the context.
+ * Where the kernel cannot be as precise as the descriptor it invalidates more, and
+ * counts that (struct vfio_nested_stats.commands_widened).
+ *
+ * Errors: EOPNOTSUPP: an unknown type; EINVAL: a bit or a value that its descriptor
+ * does not define, or whose feature the guest does not have; ENOENT: a source-id that
+ * is not bound; of a page group response those of struct vfio_nested_response; of a
+ * PASID-cache invalidation also ENOMEM, ENOSPC (more PASIDs in use than one virtual
+ * IOMMU may have) and EFAULT (the caller is not who named the memory).
+ */
+struct vfio_nested_command_vtd {
+	__aligned_le64 qw[4];
+};
+
+/**
+ * enum vfio_nested_generic_op - what a generic command invalidates
+ * @VFIO_NESTED_GENERIC_ALL: every translation of the device
+ * @VFIO_NESTED_GENERIC_RANGE: those of a range of addresses
+ */
+enum vfio_nested_generic_op {
+	VFIO_NESTED_GENERIC_ALL = 1,
+	VFIO_NESTED_GENERIC_RANGE = 2,
+};
+
+/* Only entries that map pages have changed, none that refers to another table. */
+#define VFIO_NESTED_GENERIC_LEAF	0x1U
+
+/**
+ * struct vfio_nested_command_generic - invalidation in terms of no architecture
+ * @op: enum vfio_nested_generic_op
+ * @flags: VFIO_NESTED_GENERIC_LEAF
+ * @virtual_id: a bound device, whose context is VFIO_NESTED_CONTEXT_TABLE
+ * @address: RANGE: first address, a multiple of 4096; else zero
+ * @length: RANGE: bytes, a multiple of 4096, not zero; else zero
+ */
+struct vfio_nested_command_generic {
+	__u32 op;
+	__u32 flags;
+	__aligned_u64 virtual_id;
+	__aligned_u64 address;
+	__aligned_u64 length;
+};
+
+/**
  * struct vfio_nested_invalidate - ioctl(VFIO_NESTED_INVALIDATE), nested fd
  * @size: sizeof(struct vfio_nested_invalidate)
  * @flags: zero
  * @type: enum vfio_nested_command_type
- * @entry_len: bytes of one command: 16 for VFIO_NESTED_COMMAND_SMMUV3
+ * @entry_len: bytes of one command: 16 for VFIO_NESTED_COMMAND_SMMUV3, 32 or 16 for
+ *	VFIO_NESTED_COMMAND_VTD, 32 for VFIO_NESTED_COMMAND_GENERIC
  * @entry_num: in: commands at @entries_uptr; out: commands that were consumed,
  *	also on error. Zero commands succeed and do nothing.
  * @__reserved: zero
@@ -515,9 +644,10 @@ enum vfio_nested_fault_reason {
  * @ipa: address that failed stage 2
  * @group: page request group index
  * @raw_len: bytes of @raw that are valid: 32 for an SMMUv3 event record, 16 for an
- *	SMMUv3 page request
+ *	SMMUv3 page request, 32 for a VT-d page request descriptor
  * @raw: the hardware's record, little-endian, with ids in the guest's namespace:
- *	StreamID, and STAG, which names the stall in the guest's own CMD_RESUME
+ *	StreamID or source-id, and STAG, which names the stall in the guest's own
+ *	CMD_RESUME
  * @timestamp: CLOCK_MONOTONIC nanoseconds at which the kernel read the record
  * @__reserved: zero
  */
@@ -561,6 +691,7 @@ struct vfio_nested_fault {
  * @faults_moved: of these, saved by VFIO_NESTED_SAVE and then unbound
  * @page_requests: page requests raised, each of a group, without stop markers
  * @responses_refused: answers that named no pending fault, or were not legal
+ * @commands_widened: commands for which more was invalidated than they asked for
  *
  * Counters since the nested fd was opened. @events is always @events_delivered
  * plus @events_lost; @faults is always @faults_answered plus @faults_expired plus
@@ -588,6 +719,7 @@ struct vfio_nested_stats {
 	__aligned_u64 faults_moved;
 	__aligned_u64 page_requests;
 	__aligned_u64 responses_refused;
+	__aligned_u64 commands_widened;
 };
 
 #define VFIO_NESTED_STATS	_IO(VFIO_NESTED_TYPE, 0x13)
@@ -788,5 +920,54 @@ struct vfio_nested_migrate {
 
 #define VFIO_NESTED_SAVE	_IO(VFIO_NESTED_TYPE, 0x17)
 #define VFIO_NESTED_RESTORE	_IO(VFIO_NESTED_TYPE, 0x18)
+
+/**
+ * enum vfio_nested_memory_op - what VFIO_NESTED_MEMORY does
+ * @VFIO_NESTED_MEMORY_NAME: make a range of guest memory known
+ * @VFIO_NESTED_MEMORY_FORGET: the opposite
+ */
+enum vfio_nested_memory_op {
+	VFIO_NESTED_MEMORY_NAME = 0,
+	VFIO_NESTED_MEMORY_FORGET = 1,
+};
+
+/**
+ * struct vfio_nested_memory - ioctl(VFIO_NESTED_MEMORY), nested fd
+ * @size: sizeof(struct vfio_nested_memory)
+ * @flags: zero
+ * @op: enum vfio_nested_memory_op
+ * @__reserved: zero
+ * @ipa: first guest physical address, a multiple of the page size
+ * @length: bytes, a multiple of the page size, not zero
+ * @vaddr: NAME: where this memory is in the caller's address space, a multiple of the
+ *	page size; FORGET: zero
+ *
+ * Needed where VFIO_NESTED_CAP_MEMORY is set; elsewhere it does nothing. The kernel
+ * reads the guest's PASID tables through @vaddr. Where VFIO has a type1 container, it
+ * also maps the range for accesses that pass stage 1, which see no other memory: then
+ * VFIO must have mapped all of it before, to the same memory. The pages are held by
+ * VFIO's container, which has been charged for them; what comes on top is about 1.6%
+ * of the memory's size. A range of which VFIO unmaps any part is forgotten as a whole,
+ * before VFIO lets go of the pages. So name each mapping of VFIO's by itself.
+ *
+ * When the last device is unbound all is forgotten. The calls that read guest memory,
+ * VFIO_NESTED_SET_CONTEXT and VFIO_NESTED_INVALIDATE, come from the address space that
+ * has named it. These two keep one page there that is mapped by the kernel.
+ *
+ * Errors: ENODEV: no device is bound; EEXIST: some of the range is known already;
+ * ENOENT: FORGET: this is not one of the ranges that are known; ENOSPC: more than 1024
+ * ranges; NAME with type1: EINVAL: VFIO has not mapped all of it; others of VFIO's.
+ */
+struct vfio_nested_memory {
+	__u32 size;
+	__u32 flags;
+	__u32 op;
+	__u32 __reserved;
+	__aligned_u64 ipa;
+	__aligned_u64 length;
+	__aligned_u64 vaddr;
+};
+
+#define VFIO_NESTED_MEMORY	_IO(VFIO_NESTED_TYPE, 0x19)
 
 #endif /* _UAPI_LINUX_VFIO_NESTED_H */
