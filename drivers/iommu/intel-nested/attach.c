@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is in force for a device: its group's domain, and those of its PASIDs.
+ *
+ * Invariants:
+ *  - one domain is never exchanged for another: the old one is taken off, and
+ *    intel-iommu drains the page requests that refer to it, before the new one comes. So
+ *    when a domain is off, nobody refers to it or to its handle any more;
+ *  - VFIO finds its own domain, with its own handle, whenever it changes something by
+ *    itself: when the device is closed, and where vtd_detach_finally() was called
+ *    before;
+ *  - taking off cannot fail. If something cannot be attached, accesses are refused.
+ *
+ * All of it is called with vtd_viommu.lock held.
+ */
+#include <linux/delay.h>
+#include <linux/iommu.h>
+#include <linux/pci.h>
+
+#include "vtd.h"
+
+/* A reset of the device, in which nothing can be attached, takes no longer. */
+#define RESET_TIMEOUT_MS	60000
+#define RESET_POLL_MS		20
+
+static void block_rid(struct vtd_dev *vdev)
+{
+	struct iommu_domain *stage2 = vdev->viommu->stage2;
+
+	switch (vdev->rid) {
+	case VTD_RID_BLOCKED:
+		return;
+	case VTD_RID_STAGE2:
+		if (vdev->vfio_handle)
+			iommu_detach_group_handle(stage2, vdev->group);
+		else
+			iommu_detach_group(stage2, vdev->group);
+		break;
+	case VTD_RID_STAGE1:
+		iommu_detach_group_handle(vdev->rid_shadow->domain,
+					  vdev->group);
+		vdev->rid_shadow = NULL;
+		break;
+	}
+	/* VFIO owns the DMA of the group: so it is on a domain that blocks. */
+	vdev->rid = VTD_RID_BLOCKED;
+}
+
+static int attach_stage2(struct vtd_dev *vdev)
+{
+	struct iommu_domain *stage2 = vdev->viommu->stage2;
+	int ret;
+
+	if (vdev->rid == VTD_RID_STAGE2)
+		return 0;
+	block_rid(vdev);
+	if (vdev->vfio_handle)
+		ret = iommu_attach_group_handle(stage2, vdev->group,
+						vdev->vfio_handle);
+	else
+		ret = iommu_attach_group(stage2, vdev->group);
+	if (!ret)
+		vdev->rid = VTD_RID_STAGE2;
+	return ret;
+}
+
+static int attach_stage1(struct vtd_dev *vdev, struct vtd_shadow *shadow)
+{
+	int ret;
+
+	if (vdev->rid == VTD_RID_STAGE1 && vdev->rid_shadow == shadow)
+		return 0;
+	block_rid(vdev);
+	ret = iommu_attach_group_handle(shadow->domain, vdev->group,
+					&shadow->handle);
+	if (!ret) {
+		vdev->rid = VTD_RID_STAGE1;
+		vdev->rid_shadow = shadow;
+	}
+	return ret;
+}
+
+static bool is_active(const struct vtd_dev *vdev)
+{
+	return !vdev->in_reset && !vdev->stopped && !vdev->orphan;
+}
+
+static int attach_rid(struct vtd_dev *vdev)
+{
+	struct vtd_shadow *shadow;
+
+	if (!is_active(vdev) || vdev->state->mode == VTD_MODE_ABORT) {
+		block_rid(vdev);
+		return 0;
+	}
+	if (vdev->state->mode == VTD_MODE_STAGE2)
+		return attach_stage2(vdev);
+
+	shadow = xa_load(&vdev->state->shadows, VTD_RID_PASID);
+	if (!shadow) {
+		block_rid(vdev);
+		return 0;
+	}
+	return shadow->entry.kind == VTD_PASSTHROUGH ?
+	       attach_stage2(vdev) : attach_stage1(vdev, shadow);
+}
+
+static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
+{
+	int ret;
+
+	if (shadow->attached)
+		return 0;
+	ret = iommu_attach_device_pasid(shadow->domain, vdev->dev,
+					shadow->pasid, &shadow->handle);
+	shadow->attached = !ret;
+	return ret;
+}
+
+/**
+ * vtd_attach - put the state of a device in force, as far as it may be
+ * @vdev: the device
+ *
+ * What is in force already stays. On error some of it is not in force; what is not, is
+ * refused.
+ *
+ * Return: 0; errors of the IOMMU core and of intel-iommu.
+ */
+int vtd_attach(struct vtd_dev *vdev)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int err, ret;
+
+	if (!is_active(vdev) || vdev->state->mode != VTD_MODE_SHADOWS)
+		return attach_rid(vdev);
+	ret = vtd_keeper_attach(vdev);
+	if (ret)
+		return ret;
+	ret = attach_rid(vdev);
+	xa_for_each_start(&vdev->state->shadows, pasid, shadow,
+			  VTD_RID_PASID + 1) {
+		err = attach_pasid(vdev, shadow);
+		ret = ret ?: err;
+	}
+	return ret;
+}
+
+/**
+ * vtd_attach_pasid - put the shadow of one PASID in force, or its absence
+ * @vdev: the device
+ * @pasid: which
+ *
+ * Return: as vtd_attach().
+ */
+int vtd_attach_pasid(struct vtd_dev *vdev, u32 pasid)
+{
+	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, pasid);
+	int ret;
+
+	if (shadow && is_active(vdev)) {
+		ret = vtd_keeper_attach(vdev);
+		if (ret)
+			return ret;
+	}
+	if (pasid == VTD_RID_PASID)
+		return attach_rid(vdev);
+	return shadow && is_active(vdev) ? attach_pasid(vdev, shadow) : 0;
+}
+
+/**
+ * vtd_detach_shadow - take one shadow out of force
+ * @vdev: the device
+ * @shadow: of it
+ */
+void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
+{
+	if (shadow->pasid == VTD_RID_PASID) {
+		/* For pass-through VFIO's domain is there, not the shadow's. */
+		if (vdev->state->mode == VTD_MODE_SHADOWS)
+			block_rid(vdev);
+		return;
+	}
+	if (!shadow->attached)
+		return;
+	iommu_detach_device_pasid(shadow->domain, vdev->dev, shadow->pasid);
+	shadow->attached = false;
+}
+
+/**
+ * vtd_detach - refuse all accesses of a device
+ * @vdev: the device
+ *
+ * Its state stays, and nothing of it is in force.
+ */
+void vtd_detach(struct vtd_dev *vdev)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+
+	block_rid(vdev);
+	xa_for_each(&vdev->state->shadows, pasid, shadow)
+		vtd_detach_shadow(vdev, shadow);
+}
+
+/**
+ * vtd_detach_finally - give the device back to VFIO
+ * @vdev: the device, detached
+ *
+ * During a reset of the device newer kernels do not attach anything. They cannot be told
+ * to do it afterwards; so this waits for the end of the reset.
+ */
+void vtd_detach_finally(struct vtd_dev *vdev)
+{
+	unsigned int waited;
+	int ret;
+
+	for (waited = 0; waited < RESET_TIMEOUT_MS; waited += RESET_POLL_MS) {
+		ret = attach_stage2(vdev);
+		if (ret != -EBUSY)
+			break;
+		msleep(RESET_POLL_MS);
+	}
+	if (ret)
+		dev_err(vdev->dev, "its DMA is blocked: VFIO's domain could not be attached again (%d)\n",
+			ret);
+}

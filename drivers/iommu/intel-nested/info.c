@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the VT-d behind a device can do for a guest, and what is missing.
+ *
+ * Invariant: what the guest is told is what it is held to. Both come from
+ * vtd_limits_of(), whose result is the same each time for one device.
+ */
+#include <linux/bitfield.h>
+#include <linux/iommu.h>
+#include <linux/log2.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "vtd.h"
+
+/*
+ * Features that are a guest's to use as they are. What a VMM emulates (registers,
+ * interrupts, faults) it adds by itself.
+ */
+#define GUEST_CAP	(CAP_ND | CAP_SAGAW | CAP_MGAW | CAP_PSI | CAP_MAMV |	\
+			 CAP_DWD | CAP_DRD | CAP_FS1GP | CAP_FS5LP)
+#define GUEST_ECAP	(ECAP_C | ECAP_QI | ECAP_PT | ECAP_SC | ECAP_SRS |	\
+			 ECAP_NWFS | ECAP_EAFS | ECAP_SMTS | ECAP_FSTS |	\
+			 ECAP_SMPWC)
+
+/* ECAP.PSS is one less than the number of bits. */
+#define PSS(bits)	FIELD_PREP(ECAP_PSS, (bits) - 1)
+
+static const struct {
+	u64 bit;
+	const char *what;
+} needed[] = {
+	{ ECAP_SMTS, "scalable mode (ECAP.SMTS)" },
+	{ ECAP_NEST, "nested translation (ECAP.NEST)" },
+	{ ECAP_FSTS, "first-stage translation (ECAP.FSTS)" },
+	{ ECAP_QI, "queued invalidation (ECAP.QI)" },
+};
+
+static int read_registers(struct device *dev, struct iommu_hw_info_vtd *regs)
+{
+	struct iommu_hw_info_vtd *data;
+
+	if (!dev_is_pci(dev) || !dev->iommu || !dev->iommu->iommu_dev)
+		return -ENODEV;
+	data = compat_iommu_hw_info_vtd(vtd_ops(dev), dev);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	*regs = *data;
+	kfree(data);
+	return 0;
+}
+
+/* Whether @dev is behind a VT-d. Called with the core's registry lock held. */
+bool vtd_owns(struct device *dev)
+{
+	struct iommu_hw_info_vtd regs;
+
+	return !read_registers(dev, &regs);
+}
+
+/*
+ * Whether intel-iommu can make the domains that are needed; if not, the log says why.
+ * What the registers do not tell is whether it uses scalable mode.
+ */
+bool vtd_can_nest(struct device *dev)
+{
+	struct iommu_hw_info_vtd regs;
+	struct iommu_domain *domain;
+	int i;
+
+	if (read_registers(dev, &regs))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (regs.ecap_reg & needed[i].bit)
+			continue;
+		dev_notice_ratelimited(dev, "cannot be given to a guest's stage 1: its IOMMU has no %s\n",
+				       needed[i].what);
+		return false;
+	}
+	domain = compat_iommu_alloc_nest_parent(dev);
+	if (IS_ERR(domain)) {
+		dev_notice_ratelimited(dev, "cannot be given to a guest's stage 1: intel-iommu does not nest (%ld); scalable mode has to be on (intel_iommu=on,sm_on)\n",
+				       PTR_ERR(domain));
+		return false;
+	}
+	iommu_domain_free(domain);
+	return true;
+}
+
+/*
+ * The PASID at which the keeper is (fault.c). The guest has half of the PASIDs, all of
+ * which are smaller.
+ */
+u32 vtd_keeper_pasid(struct device *dev)
+{
+	return dev->iommu->max_pasids - 1;
+}
+
+static u32 guest_pasid_bits(struct device *dev)
+{
+	u32 max = dev->iommu->max_pasids;
+
+	if (!compat_iommu_nests_pasids || max < 2 * PASIDS_PER_TABLE)
+		return 0;
+	return min_t(u32, ilog2(max) - 1, PASID_BITS_MAX);
+}
+
+/*
+ * intel-iommu has enabled page requests in the function if it can handle them. Those of
+ * a virtual function come through the physical one, and are not handled.
+ */
+bool vtd_has_page_requests(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+
+	return compat_iommu_has_iopf_dequeue && guest_pasid_bits(dev) &&
+	       !pdev->is_virtfn && compat_pci_pri_enabled(pdev);
+}
+
+/* Fill in @limits. Errors: ENODEV. */
+int vtd_limits_of(struct device *dev, struct vtd_limits *limits)
+{
+	struct iommu_hw_info_vtd regs;
+	int ret;
+
+	ret = read_registers(dev, &regs);
+	if (ret)
+		return ret;
+	limits->pasid_bits = guest_pasid_bits(dev);
+	limits->cap = (regs.cap_reg & GUEST_CAP) | CAP_CM;
+	limits->ecap = regs.ecap_reg & GUEST_ECAP;
+	if (to_pci_dev(dev)->ats_enabled)
+		limits->ecap |= ECAP_DT;
+	if (limits->pasid_bits)
+		limits->ecap |= ECAP_PASID | PSS(limits->pasid_bits);
+	if (vtd_has_page_requests(dev))
+		limits->ecap |= ECAP_PRS;
+	return 0;
+}
+
+/* The backend's @info. */
+int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
+	     struct iommu_nested_info *info)
+{
+	struct vtd_limits limits;
+	int ret;
+
+	ret = vtd_limits_of(dev, &limits);
+	if (ret)
+		return ret;
+	info->virtual_id_bits = 16;
+	info->arch_len = sizeof(info->arch.vtd);
+	info->arch.vtd.cap = limits.cap;
+	info->arch.vtd.ecap = limits.ecap;
+	if (!vtd_can_nest(dev))
+		return 0;
+
+	info->caps = VFIO_NESTED_CAP_STAGE1 | VFIO_NESTED_CAP_INVALIDATE |
+		     VFIO_NESTED_CAP_TABLE | VFIO_NESTED_CAP_MEMORY;
+	if (limits.ecap & ECAP_SC)
+		info->caps |= VFIO_NESTED_CAP_COHERENT;
+	if (limits.ecap & ECAP_DT)
+		info->caps |= VFIO_NESTED_CAP_ATS;
+	if (limits.pasid_bits) {
+		info->caps |= VFIO_NESTED_CAP_PASID;
+		info->pasid_bits = limits.pasid_bits;
+	}
+	if (limits.ecap & ECAP_PRS) {
+		info->caps |= VFIO_NESTED_CAP_PRI;
+		info->max_pending = VTD_MAX_PENDING;
+	}
+	return 0;
+}

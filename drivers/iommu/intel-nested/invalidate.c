@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest's invalidation descriptors, carried out on the domains that it has in force.
+ *
+ * Invariants:
+ *  - a descriptor reaches the domains of this guest's devices and no others: those that
+ *    have its domain id and PASID now, as far as the guest's tables were read;
+ *  - each is complete before the next one is looked at;
+ *  - one that fails has done nothing, or some of what it asks for. All can be repeated.
+ *
+ * Domain ids are the guest's own: the host has others for each domain. Several devices, or
+ * PASIDs, with one domain id are that many domains here.
+ */
+#include <linux/iommu.h>
+#include <linux/sched.h>
+
+#include "vtd.h"
+
+static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
+			const struct vtd_range *range)
+{
+	/* What is not in force, or has no stage 1, has nothing in caches. */
+	if (shadow->entry.kind != VTD_STAGE1 ||
+	    (!shadow->attached && vdev->rid_shadow != shadow))
+		return 0;
+	return vtd_flush(vdev->viommu, shadow->domain, range);
+}
+
+static int flush_pasid(struct vtd_dev *vdev, u32 pasid,
+		       const struct vtd_range *range)
+{
+	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, pasid);
+
+	return shadow ? flush_shadow(vdev, shadow, range) : 0;
+}
+
+static int flush_device(struct vtd_dev *vdev, const struct vtd_range *range)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int ret;
+
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		ret = flush_shadow(vdev, shadow, range);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int flush_domain(struct vtd_dev *vdev, u16 did,
+			const struct vtd_range *range)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int ret;
+
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		if (shadow->entry.did != did)
+			continue;
+		ret = flush_shadow(vdev, shadow, range);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* What a command that names no device does to each of them. */
+static int each_device(struct vtd_dev *vdev, const struct vtd_command *command)
+{
+	struct vtd_shadow *shadow;
+
+	switch (command->kind) {
+	case VTD_CMD_SYNC_ALL:
+	case VTD_CMD_SYNC_DOMAIN:
+		return vtd_sync_all(vdev);
+	case VTD_CMD_SYNC_PASID:
+		return vtd_sync_pasid(vdev, command->pasid);
+	case VTD_CMD_FLUSH_ALL:
+		return flush_device(vdev, &command->range);
+	case VTD_CMD_FLUSH_DOMAIN:
+		return flush_domain(vdev, command->did, &command->range);
+	case VTD_CMD_FLUSH_PASID:
+		shadow = xa_load(&vdev->state->shadows, command->pasid);
+		if (!shadow || shadow->entry.did != command->did)
+			return 0;
+		return flush_shadow(vdev, shadow, &command->range);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int all_devices(struct vtd_viommu *viommu,
+		       const struct vtd_command *command)
+{
+	struct iommu_nested_binding *binding;
+	unsigned long id;
+	int ret;
+
+	xa_for_each(&viommu->core->bindings, id, binding) {
+		ret = each_device(binding->backend_data, command);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int answer(struct vtd_viommu *viommu,
+		  struct iommu_nested_binding *binding,
+		  const struct vtd_command *command)
+{
+	struct iommu_nested_answer answer;
+	int ret;
+
+	ret = iommu_nested_claim_group(binding, command->pasid_valid,
+				       command->pasid, command->group,
+				       command->code, &answer);
+	return ret ?: vtd_respond(viommu->core, &answer, 1);
+}
+
+static int one_device(struct vtd_viommu *viommu,
+		      const struct vtd_command *command)
+{
+	struct iommu_nested_binding *binding;
+	struct vtd_dev *vdev;
+
+	binding = iommu_nested_find(viommu->core, command->virtual_id);
+	if (!binding)
+		return -ENOENT;
+	vdev = binding->backend_data;
+
+	switch (command->kind) {
+	case VTD_CMD_FLUSH_DEVICE:
+		return flush_device(vdev, &command->range);
+	case VTD_CMD_FLUSH_DEVICE_PASID:
+		return flush_pasid(vdev, command->pasid, &command->range);
+	case VTD_CMD_RESPONSE:
+		return answer(viommu, binding, command);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int carry_out(struct vtd_viommu *viommu,
+		     const struct vtd_command *command)
+{
+	switch (command->kind) {
+	case VTD_CMD_NOTHING:
+		return 0;
+	case VTD_CMD_FLUSH_DEVICE:
+	case VTD_CMD_FLUSH_DEVICE_PASID:
+	case VTD_CMD_RESPONSE:
+		return one_device(viommu, command);
+	default:
+		return all_devices(viommu, command);
+	}
+}
+
+static int guest_command(struct vtd_viommu *viommu, const __le64 *qw)
+{
+	struct vtd_command command;
+	const char *why;
+	int ret;
+
+	ret = vtd_qi_check(qw, &viommu->limits, &command, &why);
+	if (unlikely(ret)) {
+		dev_notice_ratelimited(viommu->hw->dev, "refused guest descriptor 0x%016llx 0x%016llx: %s\n",
+				       le64_to_cpu(qw[0]), le64_to_cpu(qw[1]),
+				       why);
+		return ret;
+	}
+	ret = carry_out(viommu, &command);
+	if (!ret && command.wider)
+		atomic64_inc(&viommu->core->counters.commands_widened);
+	return ret;
+}
+
+/* The backend's @invalidate. Nothing is ever left to wait for. */
+u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
+		   bool sync, int *err)
+{
+	struct vtd_viommu *viommu = core->backend_data;
+	const __le64 *qw = cmds;
+	int ret = 0;
+	u32 i;
+
+	mutex_lock(&viommu->lock);
+	for (i = 0; i < num; i++) {
+		ret = guest_command(viommu, qw + i * QI_WORDS);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&viommu->lock);
+	if (ret)
+		*err = ret;
+	return i;
+}
+
+static int generic_range(const struct vfio_nested_command_generic *cmd,
+			 struct vtd_range *range)
+{
+	const u64 page = 4096;
+
+	if (cmd->flags & ~VFIO_NESTED_GENERIC_LEAF)
+		return -EOPNOTSUPP;
+	range->leaf = cmd->flags & VFIO_NESTED_GENERIC_LEAF;
+
+	switch (cmd->op) {
+	case VFIO_NESTED_GENERIC_ALL:
+		if (cmd->address || cmd->length)
+			return -EINVAL;
+		range->address = 0;
+		range->pages = U64_MAX;
+		return 0;
+	case VFIO_NESTED_GENERIC_RANGE:
+		if (!cmd->length || (cmd->address | cmd->length) % page ||
+		    cmd->address + cmd->length - 1 < cmd->address)
+			return -EINVAL;
+		range->address = cmd->address;
+		range->pages = cmd->length / page;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int generic_command(struct vtd_viommu *viommu,
+			   const struct vfio_nested_command_generic *cmd)
+{
+	struct iommu_nested_binding *binding;
+	struct vtd_range range;
+	struct vtd_dev *vdev;
+	int ret;
+
+	ret = generic_range(cmd, &range);
+	if (ret)
+		return ret;
+	binding = iommu_nested_find(viommu->core, cmd->virtual_id);
+	if (!binding)
+		return -ENOENT;
+	vdev = binding->backend_data;
+	if (vdev->state->mode != VTD_MODE_SHADOWS || vdev->state->tables)
+		return -EINVAL;
+	return flush_pasid(vdev, VTD_RID_PASID, &range);
+}
+
+/* The backend's @invalidate_generic */
+u32 vtd_invalidate_generic(struct iommu_nested_viommu *core, void *cmds,
+			   u32 num, bool sync, int *err)
+{
+	const struct vfio_nested_command_generic *cmd = cmds;
+	struct vtd_viommu *viommu = core->backend_data;
+	int ret = 0;
+	u32 i;
+
+	mutex_lock(&viommu->lock);
+	for (i = 0; i < num; i++) {
+		ret = generic_command(viommu, &cmd[i]);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&viommu->lock);
+	if (ret)
+		*err = ret;
+	return i;
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shadows: what the guest's PASID tables said when they were read last.
+ *
+ * Invariants:
+ *  - a shadow never changes. Another entry of the guest's becomes another shadow, and
+ *    the old one is detached before it is freed;
+ *  - the tables are read when the context is set and where an invalidation of the PASID
+ *    cache says so, and at no other time: like hardware that caches entries until then,
+ *    and in caching mode, which the guest is told of, also those that are not present;
+ *  - the number of shadows is bounded, whatever the tables say;
+ *  - who changes shadows goes on from any point: after an error, or if guest memory has
+ *    to be faulted in first, the same is done again.
+ *
+ * All of it is called with vtd_viommu.lock held, and viommu->sem.
+ */
+#include <linux/bitfield.h>
+#include <linux/iommu.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "vtd.h"
+
+/* A state without shadows: VTD_MODE_STAGE2. NULL: no memory. */
+struct vtd_state *vtd_state_create(void)
+{
+	struct vtd_state *state;
+
+	state = kzalloc_obj(*state, GFP_KERNEL_ACCOUNT);
+	if (state)
+		xa_init_flags(&state->shadows, XA_FLAGS_ACCOUNT);
+	return state;
+}
+
+static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
+{
+	WARN_ON(shadow->attached || vdev->rid_shadow == shadow);
+	if (shadow->entry.kind == VTD_STAGE1)
+		iommu_domain_free(shadow->domain);
+	vdev->viommu->num_shadows--;
+	kfree(shadow);
+}
+
+/* @state, of which nothing is in force, is as it was created. */
+void vtd_state_clear(struct vtd_dev *vdev, struct vtd_state *state)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+
+	xa_for_each(&state->shadows, pasid, shadow)
+		free_shadow(vdev, shadow);
+	xa_destroy(&state->shadows);
+	state->num_shadows = 0;
+	state->mode = VTD_MODE_STAGE2;
+	state->tables = false;
+}
+
+/* Nothing of @state is in force. */
+void vtd_state_destroy(struct vtd_dev *vdev, struct vtd_state *state)
+{
+	vtd_state_clear(vdev, state);
+	kfree(state);
+}
+
+static struct iommu_domain *domain_for(struct vtd_dev *vdev,
+				       const struct vtd_entry *entry)
+{
+	int ret;
+
+	if (entry->kind == VTD_PASSTHROUGH)
+		return vdev->viommu->parent;
+	ret = vtd_keeper_create(vdev);
+	if (ret)
+		return ERR_PTR(ret);
+	return vtd_nested_alloc(vdev->viommu, vdev->dev, entry,
+				vdev->pri ? vtd_fault : NULL);
+}
+
+static struct vtd_shadow *make_shadow(struct vtd_dev *vdev, u32 pasid,
+				      const struct vtd_entry *entry)
+{
+	struct vtd_shadow *shadow;
+
+	shadow = kzalloc_obj(*shadow, GFP_KERNEL_ACCOUNT);
+	if (!shadow)
+		return ERR_PTR(-ENOMEM);
+	shadow->domain = domain_for(vdev, entry);
+	if (IS_ERR(shadow->domain)) {
+		int ret = PTR_ERR(shadow->domain);
+
+		kfree(shadow);
+		return ERR_PTR(ret);
+	}
+	shadow->vdev = vdev;
+	shadow->pasid = pasid;
+	shadow->entry = *entry;
+	shadow->seen = true;
+	vdev->viommu->num_shadows++;
+	return shadow;
+}
+
+static int add_shadow(struct vtd_dev *vdev, struct vtd_state *state, u32 pasid,
+		      const struct vtd_entry *entry)
+{
+	u32 used = vdev->viommu->num_shadows;
+	struct vtd_shadow *shadow;
+	int ret;
+
+	/* A state that is being built is going to take the place of the other. */
+	if (state != vdev->state)
+		used -= vdev->state->num_shadows;
+	if (used >= VTD_MAX_SHADOWS) {
+		dev_notice_ratelimited(vdev->dev, "PASID %u is not translated: the guest has %u in use, and may have no more\n",
+				       pasid, VTD_MAX_SHADOWS);
+		return -ENOSPC;
+	}
+	shadow = make_shadow(vdev, pasid, entry);
+	if (IS_ERR(shadow))
+		return PTR_ERR(shadow);
+	ret = xa_insert(&state->shadows, pasid, shadow, GFP_KERNEL);
+	if (ret)
+		free_shadow(vdev, shadow);
+	else
+		state->num_shadows++;
+	return ret;
+}
+
+/* --- Reading the guest's tables ----------------------------------------------- */
+
+static int read_guest(void *data, u64 address, void *to, size_t len)
+{
+	struct vtd_viommu *viommu = data;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return iommu_nested_read(viommu->core, address, to, len);
+}
+
+static struct vtd_memory guest_memory(struct vtd_dev *vdev)
+{
+	return (struct vtd_memory){
+		.read = read_guest,
+		.data = vdev->viommu,
+	};
+}
+
+/**
+ * struct build - a state that is being made
+ * @vdev: for which device
+ * @state: has no shadow of what has not been visited
+ */
+struct build {
+	struct vtd_dev *vdev;
+	struct vtd_state *state;
+};
+
+static int build_shadow(void *data, u32 pasid, const struct vtd_entry *entry)
+{
+	struct build *build = data;
+
+	return add_shadow(build->vdev, build->state, pasid, entry);
+}
+
+static int build_from_tables(struct vtd_dev *vdev, struct vtd_state *state)
+{
+	struct vtd_memory memory = guest_memory(vdev);
+	struct build build = { vdev, state };
+	struct vtd_visitor visitor = { build_shadow, &build };
+
+	return vtd_pasid_walk(&memory, &state->context, &vdev->viommu->limits,
+			      &visitor);
+}
+
+static int build_vtd(struct vtd_dev *vdev, struct vtd_state *state,
+		     const struct vfio_nested_context_vtd *data)
+{
+	const char *why;
+	int ret;
+
+	ret = vtd_context_check(data->entry, &vdev->viommu->limits,
+				&state->context, &why);
+	if (ret) {
+		dev_notice_ratelimited(vdev->dev, "refused context entry 0x%016llx 0x%016llx: %s\n",
+				       le64_to_cpu(data->entry[0]),
+				       le64_to_cpu(data->entry[1]), why);
+		return ret;
+	}
+	if (!state->context.present) {
+		state->mode = VTD_MODE_ABORT;
+		return 0;
+	}
+	state->mode = VTD_MODE_SHADOWS;
+	state->tables = true;
+	return build_from_tables(vdev, state);
+}
+
+static int build_table(struct vtd_dev *vdev, struct vtd_state *state,
+		       const struct vfio_nested_context_table *data)
+{
+	const struct vtd_limits *limits = &vdev->viommu->limits;
+	struct vtd_entry entry;
+	__le64 words[PTE_WORDS] = {};
+	u64 levels = PTE_FSPM_4LEVEL;
+	const char *why;
+
+	if (data->format != VFIO_NESTED_TABLE_X86_64)
+		return -EOPNOTSUPP;
+	if (data->table & ~PTE2_FSPTPTR)
+		return -EINVAL;
+	if (data->address_width == 57)
+		levels = PTE_FSPM_5LEVEL;
+	else if (data->address_width != 48)
+		return -EINVAL;
+
+	/* As if the guest had an entry for it, which is looked at in the same way. */
+	words[0] = cpu_to_le64(PTE0_P | FIELD_PREP(PTE0_PGTT, PTE_PGTT_FIRST));
+	words[2] = cpu_to_le64(data->table | FIELD_PREP(PTE2_FSPM, levels));
+	if (vtd_entry_check(words, limits, &entry, &why)) {
+		dev_notice_ratelimited(vdev->dev, "refused table 0x%016llx of %u bits: %s\n",
+				       data->table, data->address_width, why);
+		return -EINVAL;
+	}
+	state->mode = VTD_MODE_SHADOWS;
+	return add_shadow(vdev, state, VTD_RID_PASID, &entry);
+}
+
+/**
+ * vtd_state_build - what a context asks for
+ * @vdev: the device
+ * @state: new; on error to be destroyed as well
+ * @context: not checked yet
+ *
+ * Return: 0; -EINVAL: not legal; -EOPNOTSUPP: of another architecture; -ENOMEM; -ENOSPC:
+ * too many PASIDs; -EFAULT, -EAGAIN: of iommu_nested_read(); -EINTR; errors of
+ * intel-iommu.
+ */
+int vtd_state_build(struct vtd_dev *vdev, struct vtd_state *state,
+		    const struct iommu_nested_context *context)
+{
+	switch (context->type) {
+	case VFIO_NESTED_CONTEXT_CLEAR:
+	case VFIO_NESTED_CONTEXT_BYPASS:
+		state->mode = VTD_MODE_STAGE2;
+		return 0;
+	case VFIO_NESTED_CONTEXT_ABORT:
+		state->mode = VTD_MODE_ABORT;
+		return 0;
+	case VFIO_NESTED_CONTEXT_VTD:
+		if (context->len != sizeof(context->data.vtd))
+			return -EINVAL;
+		return build_vtd(vdev, state, &context->data.vtd);
+	case VFIO_NESTED_CONTEXT_TABLE:
+		if (context->len != sizeof(context->data.table))
+			return -EINVAL;
+		return build_table(vdev, state, &context->data.table);
+	}
+	return -EOPNOTSUPP;
+}
+
+/* --- Following the guest's tables ---------------------------------------------- */
+
+static void remove_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
+{
+	vtd_detach_shadow(vdev, shadow);
+	xa_erase(&vdev->state->shadows, shadow->pasid);
+	vdev->state->num_shadows--;
+	free_shadow(vdev, shadow);
+}
+
+/*
+ * Hardware may refuse an entry that is legal (the IOMMU of another device can do less);
+ * then it is as good as one that is not.
+ */
+static int attach_or_remove(struct vtd_dev *vdev, u32 pasid)
+{
+	struct vtd_shadow *shadow;
+	int ret;
+
+	ret = vtd_attach_pasid(vdev, pasid);
+	if (!ret)
+		return 0;
+	shadow = xa_load(&vdev->state->shadows, pasid);
+	if (shadow)
+		remove_shadow(vdev, shadow);
+	if (ret == -ENOMEM || ret == -ENOSPC)
+		return ret;
+	dev_notice_ratelimited(vdev->dev, "PASID %u of the guest could not be put in force (%d)\n",
+			       pasid, ret);
+	return 0;
+}
+
+/* Make the shadow of @pasid what @entry says. */
+static int sync_entry(struct vtd_dev *vdev, u32 pasid,
+		      const struct vtd_entry *entry)
+{
+	struct vtd_shadow *old = xa_load(&vdev->state->shadows, pasid);
+	int ret;
+
+	if (old && vtd_entry_equal(&old->entry, entry)) {
+		old->seen = true;
+		return 0;
+	}
+	if (old)
+		remove_shadow(vdev, old);
+	if (entry->kind != VTD_BLOCKED) {
+		ret = add_shadow(vdev, vdev->state, pasid, entry);
+		if (ret)
+			return ret;
+	}
+	return attach_or_remove(vdev, pasid);
+}
+
+/**
+ * vtd_sync_pasid - the guest's entry of one PASID may have changed
+ * @vdev: the device
+ * @pasid: any number
+ *
+ * On error the PASID is not translated, or as it was.
+ *
+ * Return: 0; -ENOMEM, -ENOSPC, -EFAULT, -EAGAIN, -EINTR: see vtd_state_build().
+ */
+int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid)
+{
+	struct vtd_memory memory = guest_memory(vdev);
+	struct vtd_entry entry;
+	const char *why;
+	int ret;
+
+	if (!vdev->state->tables)
+		return 0;
+	ret = vtd_pasid_read(&memory, &vdev->state->context,
+			     &vdev->viommu->limits, pasid, &entry, &why);
+	if (ret)
+		return ret;
+	if (why)
+		dev_notice_ratelimited(vdev->dev, "the guest's entry of PASID %u is not legal: %s\n",
+				       pasid, why);
+	return sync_entry(vdev, pasid, &entry);
+}
+
+static int sync_visit(void *data, u32 pasid, const struct vtd_entry *entry)
+{
+	return sync_entry(data, pasid, entry);
+}
+
+/**
+ * vtd_sync_all - any of the guest's entries may have changed
+ * @vdev: the device
+ *
+ * Return: as vtd_sync_pasid().
+ */
+int vtd_sync_all(struct vtd_dev *vdev)
+{
+	struct vtd_memory memory = guest_memory(vdev);
+	struct vtd_visitor visitor = { sync_visit, vdev };
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int ret;
+
+	if (!vdev->state->tables)
+		return 0;
+	xa_for_each(&vdev->state->shadows, pasid, shadow)
+		shadow->seen = false;
+	ret = vtd_pasid_walk(&memory, &vdev->state->context,
+			     &vdev->viommu->limits, &visitor);
+	if (ret)
+		return ret;
+	xa_for_each(&vdev->state->shadows, pasid, shadow)
+		if (!shadow->seen)
+			remove_shadow(vdev, shadow);
+	return 0;
+}

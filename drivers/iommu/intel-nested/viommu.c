@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual IOMMUs: the parent of nested domains, and these themselves.
+ *
+ * Invariants:
+ *  - the parent is a domain on which intel-iommu nests. With iommufd that is the one
+ *    that the VMM has made and attached (IOMMU_HWPT_ALLOC_NEST_PARENT). VFIO's type1
+ *    cannot make one: then there is one of our own, into which the core puts the guest
+ *    memory that the VMM names, as long as VFIO holds its pages;
+ *  - a nested domain is freed before its parent;
+ *  - page faults are off while user memory is handed to intel-iommu, and a VMM that
+ *    changes that memory meanwhile gets a nested domain with other contents, on the same
+ *    parent: it can choose these anyway.
+ *
+ * The registers that a PASID entry can hold, and so what intel-iommu is told, are checked
+ * by it again when it attaches the domain.
+ */
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vtd.h"
+
+static struct iommu_domain *alloc_nested(struct vtd_viommu *viommu,
+					 struct device *dev, void __user *uptr)
+{
+	struct iommu_user_data data = {
+		.type = IOMMU_HWPT_DATA_VTD_S1,
+		.uptr = uptr,
+		.len = sizeof(struct iommu_hwpt_vtd_s1),
+	};
+
+	return compat_iommu_alloc_nested(viommu->ops, dev, viommu->parent,
+					 &data);
+}
+
+/* intel-iommu looks at the parent before it looks at its user's data, which is nowhere. */
+static bool is_nest_parent(struct vtd_viommu *viommu, struct device *dev)
+{
+	void __user *nowhere = (void __user *)-PAGE_SIZE;
+	struct iommu_domain *domain;
+
+	pagefault_disable();
+	domain = alloc_nested(viommu, dev, nowhere);
+	pagefault_enable();
+	return domain == ERR_PTR(-EFAULT);
+}
+
+static int make_parent(struct vtd_viommu *viommu, struct device *dev)
+{
+	struct iommu_domain *parent;
+
+	if (compat_iommu_domain_is_iommufd(viommu->stage2)) {
+		dev_notice_ratelimited(dev, "its address space cannot be nested on: attach one that was allocated with IOMMU_HWPT_ALLOC_NEST_PARENT\n");
+		return -ENODEV;
+	}
+	parent = compat_iommu_alloc_nest_parent(dev);
+	if (IS_ERR(parent))
+		return PTR_ERR(parent);
+	/*
+	 * As VFIO does for its domain: devices that do not snoop are made to. As long as
+	 * no device is attached, intel-iommu does not look whether the hardware can.
+	 */
+	if (viommu->limits.ecap & ECAP_SC && parent->ops->enforce_cache_coherency)
+		parent->ops->enforce_cache_coherency(parent);
+	viommu->parent = parent;
+	viommu->core->mirror = true;
+	return 0;
+}
+
+static int find_parent(struct vtd_viommu *viommu, struct device *dev)
+{
+	viommu->stage2 = iommu_get_domain_for_dev(dev);
+	if (!viommu->stage2 || viommu->stage2->type != IOMMU_DOMAIN_UNMANAGED)
+		return -ENODEV;
+	viommu->parent = viommu->stage2;
+	if (is_nest_parent(viommu, dev))
+		return 0;
+	return make_parent(viommu, dev);
+}
+
+/* The backend's @viommu_init. */
+int vtd_viommu_init(struct iommu_nested_viommu *core, struct device *dev)
+{
+	struct vtd_viommu *viommu;
+	int ret;
+
+	if (!vtd_can_nest(dev))
+		return -EOPNOTSUPP;
+	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
+	if (!viommu)
+		return -ENOMEM;
+	viommu->core = core;
+	viommu->hw = dev->iommu->iommu_dev;
+	viommu->ops = vtd_ops(dev);
+	mutex_init(&viommu->lock);
+
+	ret = vtd_limits_of(dev, &viommu->limits);
+	if (!ret)
+		ret = find_parent(viommu, dev);
+	if (ret) {
+		kfree(viommu);
+		return ret;
+	}
+	core->backend_data = viommu;
+	return 0;
+}
+
+/* The backend's @viommu_release: no device is left, and no nested domain. */
+void vtd_viommu_release(struct iommu_nested_viommu *core)
+{
+	struct vtd_viommu *viommu = core->backend_data;
+
+	core->backend_data = NULL;
+	WARN_ON(viommu->num_shadows);
+	if (core->mirror)
+		iommu_domain_free(viommu->parent);
+	mutex_destroy(&viommu->lock);
+	kfree(viommu);
+}
+
+/* The backend's @memory_map: runs of pages that are contiguous are mapped at once. */
+int vtd_memory_map(struct iommu_nested_viommu *core, u64 ipa,
+		   struct page **pages, u32 num, int prot)
+{
+	struct vtd_viommu *viommu = core->backend_data;
+	u32 first, end;
+	int ret;
+
+	for (first = 0; first < num; first = end) {
+		end = first + 1;
+		while (end < num && page_to_pfn(pages[end]) ==
+				    page_to_pfn(pages[first]) + end - first)
+			end++;
+		ret = iommu_map(viommu->parent, ipa + (u64)first * PAGE_SIZE,
+				page_to_phys(pages[first]),
+				(size_t)(end - first) * PAGE_SIZE,
+				prot | IOMMU_CACHE, GFP_KERNEL_ACCOUNT);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * The backend's @memory_unmap. What is mapped of a range begins where it does, and
+ * intel-iommu invalidates what nested domains have cached of it as well.
+ */
+void vtd_memory_unmap(struct iommu_nested_viommu *core, u64 ipa, u64 length)
+{
+	struct vtd_viommu *viommu = core->backend_data;
+
+	iommu_unmap(viommu->parent, ipa, length);
+}
+
+/* To @viommu's user page, of which the caller has the lock. */
+static int write_user_page(struct vtd_viommu *viommu, const void *data,
+			   size_t len, void __user **page)
+{
+	int ret;
+
+	lockdep_assert_held(&viommu->lock);
+
+	ret = iommu_nested_user_page(viommu->core, page);
+	if (!ret && __copy_to_user_inatomic(*page, data, len))
+		ret = -EFAULT;
+	return ret;
+}
+
+/**
+ * vtd_nested_alloc - a nested domain
+ * @viommu: on whose parent
+ * @dev: for which device
+ * @entry: VTD_STAGE1
+ * @handler: for page requests, or NULL
+ *
+ * Context: process, with @viommu->lock and viommu->sem held.
+ * Return: the domain, to be freed with iommu_domain_free(); ERR_PTR() of -EAGAIN: see
+ * iommu_nested_user_page(); -ENOMEM; errors of intel-iommu.
+ */
+struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
+				      struct device *dev,
+				      const struct vtd_entry *entry,
+				      int (*handler)(struct iopf_group *group))
+{
+	struct iommu_hwpt_vtd_s1 data = {
+		.flags = (entry->sre ? IOMMU_VTD_S1_SRE : 0) |
+			 (entry->wpe ? IOMMU_VTD_S1_WPE : 0) |
+			 (entry->eafe ? IOMMU_VTD_S1_EAFE : 0),
+		.pgtbl_addr = entry->table,
+		.addr_width = entry->five_levels ? 57 : 48,
+	};
+	struct iommu_domain *domain;
+	void __user *page;
+	int ret;
+
+	pagefault_disable();
+	ret = write_user_page(viommu, &data, sizeof(data), &page);
+	domain = ret ? ERR_PTR(ret) : alloc_nested(viommu, dev, page);
+	pagefault_enable();
+
+	if (domain == ERR_PTR(-EFAULT))
+		return ERR_PTR(iommu_nested_user_page_missing(viommu->core));
+	if (IS_ERR(domain))
+		return domain;
+	domain->owner = viommu->ops;
+	domain->iopf_handler = handler;
+	return domain;
+}
+
+/**
+ * vtd_flush - invalidate what a nested domain has in the IOTLB and in device TLBs
+ * @viommu: whose domain it is
+ * @domain: nested
+ * @range: of which addresses
+ *
+ * Context: process, with @viommu->lock and viommu->sem held. It is done on return.
+ * Return: 0; -EAGAIN: see iommu_nested_user_page(); errors of intel-iommu.
+ */
+int vtd_flush(struct vtd_viommu *viommu, struct iommu_domain *domain,
+	      const struct vtd_range *range)
+{
+	struct iommu_hwpt_vtd_s1_invalidate data = {
+		.addr = range->address,
+		.npages = range->pages,
+		.flags = range->leaf ? IOMMU_VTD_INV_FLAGS_LEAF : 0,
+	};
+	struct iommu_user_data_array array = {
+		.type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+		.entry_len = sizeof(data),
+		.entry_num = 1,
+	};
+	int ret;
+
+	pagefault_disable();
+	ret = write_user_page(viommu, &data, sizeof(data), &array.uptr);
+	if (!ret)
+		ret = domain->ops->cache_invalidate_user(domain, &array);
+	pagefault_enable();
+
+	return ret == -EFAULT ? iommu_nested_user_page_missing(viommu->core) :
+				ret;
+}
