@@ -24,6 +24,8 @@ static const struct {
 	{ VFIO_NESTED_CAP_STALL, "stall" },
 	{ VFIO_NESTED_CAP_PRI, "pri" },
 	{ VFIO_NESTED_CAP_COHERENT, "coherent" },
+	{ VFIO_NESTED_CAP_TABLE, "table" },
+	{ VFIO_NESTED_CAP_MEMORY, "memory" },
 };
 
 static void print_caps(uint64_t caps)
@@ -54,13 +56,26 @@ static void print_smmuv3(const struct vfio_nested_info_smmuv3 *registers)
 	printf("range invalidation: %s\n", smmu.range ? "yes" : "no");
 }
 
+static void print_vtd(const struct vfio_nested_info_vtd *registers)
+{
+	printf("cap: 0x%016" PRIx64 "\n", (uint64_t)registers->cap);
+	printf("ecap: 0x%016" PRIx64 "\n", (uint64_t)registers->ecap);
+}
+
 static int print_info(const struct vn_device *device)
 {
-	struct vfio_nested_info_smmuv3 smmu;
-	struct vfio_nested_info info;
+	union {
+		struct vfio_nested_info_smmuv3 smmu;
+		struct vfio_nested_info_vtd vtd;
+	} arch;
+	struct vfio_nested_info info = {
+		.size = sizeof(info),
+		.data_len = sizeof(arch),
+		.data_uptr = (uintptr_t)&arch,
+	};
 	int ret;
 
-	ret = vn_nested_info(device->fd, &info, &smmu);
+	ret = vn_ioctl(device->fd, VFIO_NESTED_INFO, &info);
 	if (ret == -ENOTTY)
 		return vn_fail(ret, "the driver is not vfio-pci-nested");
 	if (ret == -ENODEV)
@@ -76,7 +91,9 @@ static int print_info(const struct vn_device *device)
 	printf("msi window: 0x%" PRIx64 " 0x%" PRIx64 "\n",
 	       (uint64_t)info.msi_start, (uint64_t)info.msi_size);
 	if (info.backend == VFIO_NESTED_BACKEND_SMMUV3)
-		print_smmuv3(&smmu);
+		print_smmuv3(&arch.smmu);
+	if (info.backend == VFIO_NESTED_BACKEND_VTD)
+		print_vtd(&arch.vtd);
 	if (!(info.caps & VFIO_NESTED_CAP_STAGE1))
 		return vn_fail(-EOPNOTSUPP, "the IOMMU cannot nest, see the log");
 	return 0;
@@ -91,7 +108,7 @@ static int try_to_bind(const struct vn_device *device)
 		return fd;
 	ret = vn_nested_bind(device->fd, fd, 0);
 	if (ret == -EPERM)
-		return vn_fail(ret, "its DMA cannot be kept coherent (no CANWBS, no S2FWB)");
+		return vn_fail(ret, "its DMA cannot be kept coherent (SMMUv3: no CANWBS, no S2FWB), or it shares its IOMMU group (VT-d): see the log");
 	return ret;
 }
 

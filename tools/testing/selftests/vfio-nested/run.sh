@@ -77,9 +77,9 @@ check_kernel() {
 		bad "kernel $release is too old" "The modules need 6.12 or newer."
 	fi
 	case $(uname -m) in
-	aarch64) good "architecture aarch64" ;;
+	aarch64 | x86_64) good "architecture $(uname -m)" ;;
 	*) bad "architecture $(uname -m)" \
-		"The tests know SMMUv3 only, which is in arm64 machines." ;;
+		"The tests know SMMUv3 and VT-d, in arm64 and amd64 machines." ;;
 	esac
 }
 
@@ -123,6 +123,39 @@ check_smmu() {
 			bad "no driver has an SMMUv3" \
 				'modprobe smmuv3-nested - better from the initramfs, see README.md.'
 		fi ;;
+	esac
+}
+
+# The kernel's own driver keeps the hardware: it has to use scalable mode.
+check_vtd() {
+	found=
+	for iommu in /sys/class/iommu/dmar*; do
+		[ -e "$iommu/intel-iommu/ecap" ] || continue
+		found=yes
+		ecap=$((0x$(cat "$iommu/intel-iommu/ecap")))
+		name=$(basename "$iommu")
+		if [ $((ecap >> 43 & 1)) = 1 ] && [ $((ecap >> 26 & 1)) = 1 ] &&
+			[ $((ecap >> 47 & 1)) = 1 ]; then
+			good "$name can nest"
+		else
+			bad "$name cannot nest" \
+				"It needs ECAP.SMTS (bit 43), NEST (26) and FSTS (47); it has 0x$(cat "$iommu/intel-iommu/ecap")."
+		fi
+	done
+	[ -n "$found" ] || bad "no VT-d is in use" \
+		"Enable VT-d in the firmware, and boot with intel_iommu=on,sm_on."
+	if [ -e /sys/module/vtd_nested ] || exists vtd-nested; then
+		good "vtd-nested is installed"
+	else
+		bad "vtd-nested is not installed" \
+			"In the source tree: make modules && make modules_install"
+	fi
+}
+
+check_iommu() {
+	case $(uname -m) in
+	x86_64) check_vtd ;;
+	*) check_smmu ;;
 	esac
 }
 
@@ -270,7 +303,7 @@ echo "# what this machine has and lacks"
 check_root
 check_kernel
 check_vfio
-check_smmu
+check_iommu
 check_modules
 check_programs
 for device; do
@@ -283,7 +316,9 @@ if [ -n "$doctor" ] || [ -n "$failed" ]; then
 	exit
 fi
 
-for module in vfio_iommu_type1 vfio_pci_nested; do
+backend=
+[ "$(uname -m)" != x86_64 ] || backend=vtd_nested
+for module in vfio_iommu_type1 $backend vfio_pci_nested; do
 	[ -e "/sys/module/$module" ] || modprobe "$module" || exit 1
 done
 drivers=$(remember_drivers "$@")

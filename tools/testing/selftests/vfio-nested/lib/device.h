@@ -23,6 +23,8 @@ struct vn_device {
 	/* The VFIO device, and with type1 its group. */
 	int fd;
 	int group_fd;
+	/* With iommufd, its id there */
+	uint32_t iommufd_id;
 	bool can_reset;
 	volatile void *bar0;
 	size_t bar0_size;

@@ -21,6 +21,7 @@ static int new_ioas(struct vn_vm *vm)
 	if (ioctl(vm->fd, IOMMU_IOAS_ALLOC, &alloc))
 		return vn_fail(-errno, "IOMMU_IOAS_ALLOC: %m");
 	vm->ioas = alloc.out_ioas_id;
+	vm->parent = 0;
 	return 0;
 }
 
@@ -70,13 +71,41 @@ static int open_cdev(struct vn_device *device)
 	return fd;
 }
 
-static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
+/*
+ * A VT-d nests on a domain that was made for it, which takes the place of the one that
+ * VFIO makes by itself. All devices of the machine have the same.
+ */
+static int nest_parent(struct vn_vm *vm, struct vn_device *device, uint32_t *pt)
 {
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
+#ifdef __x86_64__
+	struct iommu_hwpt_alloc alloc = {
+		.size = sizeof(alloc),
+		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.dev_id = device->iommufd_id,
 		.pt_id = vm->ioas,
 	};
 
+	if (!vm->parent) {
+		if (ioctl(vm->fd, IOMMU_HWPT_ALLOC, &alloc))
+			return vn_fail(-errno, "%s: IOMMU_HWPT_ALLOC of a nest parent: %m",
+				       device->pci.name);
+		vm->parent = alloc.out_hwpt_id;
+	}
+	*pt = vm->parent;
+#else
+	*pt = vm->ioas;
+#endif
+	return 0;
+}
+
+static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
+{
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
+	int ret;
+
+	ret = nest_parent(vm, device, &attach.pt_id);
+	if (ret)
+		return ret;
 	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		return vn_fail(-errno, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %m",
 			       device->pci.name);
@@ -99,6 +128,7 @@ static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
 			      device->pci.name);
 		goto err_close;
 	}
+	device->iommufd_id = bind.out_devid;
 	ret = attach_ioas(vm, device);
 	if (!ret)
 		return 0;

@@ -65,8 +65,9 @@ struct vn_vm {
 	const struct vn_vm_ops *ops;
 	/* The container, or the iommufd. */
 	int fd;
-	/* iommufd: the address space. */
+	/* iommufd: the address space, and the domain that can be nested on. */
 	uint32_t ioas;
+	uint32_t parent;
 	unsigned int nr_devices;
 	/* type1: the IOMMU is set with the first group. */
 	bool configured;

@@ -1,0 +1,1165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nested translation on VT-d: contexts and PASID tables as a guest writes them, its
+ * invalidation descriptors, page requests, and what a hostile guest or a careless VMM
+ * can do. Runs with type1 and with iommufd; what the kernel or the IOMMU lacks is
+ * skipped.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "kselftest_harness.h"
+
+#include "capability.h"
+#include "session.h"
+#include "testdev.h"
+#include "util.h"
+#include "vtd.h"
+
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
+#define ASSERT_OK(call) ASSERT_EQ(0, call) TH_LOG("%s", vn_reason())
+#define EXPECT_OK(call) EXPECT_EQ(0, call) TH_LOG("%s", vn_reason())
+
+static const struct vn_want wants[] = {
+	{ .engine = VN_TESTDEV },
+	/* Any other of the same machine, for which addresses have no limit */
+	{ .caps = VN_ENGINE_COPY | VN_ENGINE_FAST },
+};
+
+/* The device's source-id in the guest, which has another one in hardware */
+#define ID		0x1234
+#define OTHER_ID	0x1235
+#define DID		7
+#define THE_PASID	5
+#define RING		64
+#define CREDITS		16
+#define POISON		0xa5
+/* Input addresses that are no intermediate ones */
+#define IOVA(n)		(0x7f1230000000ULL + (n) * 0x10000ULL)
+#define BUFFER		256
+
+static void unbind_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < vn_session->nr_devices; i++)
+		if (vn_session->devices[i].fd >= 0)
+			vn_nested_unbind(vn_session->devices[i].fd);
+}
+
+FIXTURE(vtd) {
+	struct vn_device *device;
+	struct vn_vtd guest;
+};
+
+static void check_vtd(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(vtd) *self)
+{
+	struct vfio_nested_info info = { .size = sizeof(info) };
+
+	self->device = &vn_session->devices[0];
+	if (self->device->fd < 0)
+		SKIP(return, "%s", vn_session->missing[0]);
+	ASSERT_OK(vn_ioctl(self->device->fd, VFIO_NESTED_INFO, &info));
+	if (info.backend != VFIO_NESTED_BACKEND_VTD)
+		SKIP(return, "the device is not behind a VT-d");
+	if (!(info.caps & VFIO_NESTED_CAP_STAGE1))
+		SKIP(return, "this VT-d cannot nest, see the log of the kernel");
+}
+
+/* A guest with tables, one for accesses without PASID, that are in force. */
+FIXTURE_SETUP(vtd)
+{
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	struct vn_vtd *guest = &self->guest;
+
+	guest->fd = -1;
+	unbind_all();
+	check_vtd(_metadata, self);
+	ASSERT_OK(vn_vtd_open(guest, self->device->vm));
+	ASSERT_OK(vn_vtd_bind(guest, self->device, ID));
+	ASSERT_OK(vn_vtd_name_memory(guest));
+	ASSERT_OK(vn_vtd_tables(guest, 0));
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, -1));
+	vn_pte_first(words, guest->fs.table, DID);
+	ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
+	ASSERT_OK(vn_vtd_translate(guest, ID));
+}
+
+FIXTURE_TEARDOWN(vtd)
+{
+	if (self->guest.fd < 0)
+		return;
+	vn_nested_unbind(self->device->fd);
+	vn_vtd_close(&self->guest);
+	EXPECT_OK(vn_testdev_quiet(self->device));
+}
+
+static uint64_t new_page(struct __test_metadata *_metadata, struct vn_vtd *guest)
+{
+	uint64_t ipa = vn_vm_alloc(guest->vm, VN_VTD_PAGE, VN_VTD_PAGE);
+
+	ASSERT_NE(0, ipa);
+	memset(vn_vm_va(guest->vm, ipa), POISON, VN_VTD_PAGE);
+	return ipa;
+}
+
+static bool word_is(struct vn_vtd *guest, uint64_t ipa, uint32_t word)
+{
+	return vn_read_once((uint32_t *)vn_vm_va(guest->vm, ipa)) == word;
+}
+
+static const uint32_t poison_word = 0xa5a5a5a5;
+
+/* Writes @word at @iova, with @pasid if that is VN_PASID(); what became of it. */
+static struct vn_channel_status write_word(struct __test_metadata *_metadata,
+					   struct vn_device *device,
+					   uint32_t pasid, uint64_t iova,
+					   uint32_t word)
+{
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .iova = iova, .length = sizeof(word),
+		.pasid = pasid, .buffer = BUFFER,
+	};
+	struct vn_channel_status status = {};
+
+	vn_testdev_buffer_write(device, BUFFER, &word, sizeof(word));
+	EXPECT_OK(vn_testdev_run(device, 1, &access, &status));
+	return status;
+}
+
+/* A write reaches @ipa and nothing else; it is poisoned again. */
+#define EXPECT_LANDS(pasid, iova, ipa) do {				\
+	static uint32_t __word = 0x10000;				\
+	struct vn_channel_status __status;				\
+									\
+	__word++;							\
+	__status = write_word(_metadata, self->device, pasid, iova, __word);\
+	EXPECT_EQ(VN_CHANNEL_OK, __status.state)			\
+		TH_LOG("%s", vn_channel_error_name(__status.error));	\
+	EXPECT_TRUE(word_is(&self->guest, ipa, __word));		\
+	memset(vn_vm_va(self->guest.vm, ipa), POISON, 4);		\
+} while (0)
+
+#define EXPECT_REFUSED(pasid, iova) do {				\
+	struct vn_channel_status __status =				\
+		write_word(_metadata, self->device, pasid, iova, 0xbad);\
+									\
+	EXPECT_EQ(VN_CHANNEL_ERROR, __status.state);			\
+	EXPECT_EQ(VN_ERROR_ABORTED, __status.error)			\
+		TH_LOG("%s", vn_channel_error_name(__status.error));	\
+} while (0)
+
+#define COMMAND(command) vn_vtd_command(self->guest.fd, command)
+
+static bool has_pasids(FIXTURE_DATA(vtd) *self)
+{
+	return self->guest.info.caps & VFIO_NESTED_CAP_PASID;
+}
+
+#define NEED_PASIDS() do {						\
+	if (!has_pasids(self))						\
+		SKIP(return, "this kernel or device cannot nest PASIDs");\
+	ASSERT_OK(vn_device_enable_pasid(self->device));		\
+} while (0)
+
+/* Gives @pasid a table of its own, and tells the IOMMU. */
+static void add_pasid(struct __test_metadata *_metadata, struct vn_vtd *guest,
+		      uint32_t pasid, uint16_t did, struct vn_fs *fs)
+{
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+
+	ASSERT_OK(vn_fs_init(fs, guest->vm));
+	vn_pte_first(words, fs->table, did);
+	ASSERT_OK(vn_vtd_set_entry(guest, pasid, words));
+	ASSERT_OK(vn_vtd_command(guest->fd, vn_qi_pasid_cache(did, pasid)));
+}
+
+/* --- Information and contexts --------------------------------------------------- */
+
+TEST_F(vtd, the_registers_are_those_of_a_first_stage)
+{
+	struct vn_vtd *guest = &self->guest;
+
+	EXPECT_EQ(sizeof(guest->regs), guest->info.data_len);
+	EXPECT_EQ(16, guest->info.virtual_id_bits);
+	EXPECT_TRUE(guest->regs.cap & VN_CAP_CM);
+	EXPECT_TRUE(guest->regs.ecap & VN_ECAP_SMTS);
+	/* Nested and second-stage translation are the host's. */
+	EXPECT_FALSE(guest->regs.ecap & VN_BIT(26));
+	EXPECT_FALSE(guest->regs.ecap & VN_BIT(46));
+	EXPECT_TRUE(guest->info.caps & VFIO_NESTED_CAP_MEMORY);
+	EXPECT_EQ(!!(guest->info.caps & VFIO_NESTED_CAP_PASID),
+		  !!(guest->regs.ecap & VN_ECAP_PASID));
+	EXPECT_EQ(!!(guest->info.caps & VFIO_NESTED_CAP_PRI),
+		  !!(guest->regs.ecap & VN_ECAP_PRS));
+	EXPECT_EQ(!!(guest->info.caps & VFIO_NESTED_CAP_ATS),
+		  !!(guest->regs.ecap & VN_ECAP_DT));
+}
+
+TEST_F(vtd, the_guests_table_translates)
+{
+	uint64_t a = new_page(_metadata, &self->guest);
+	uint64_t b = new_page(_metadata, &self->guest);
+
+	ASSERT_OK(vn_fs_map(&self->guest.fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&self->guest.fs, IOVA(1), b, VN_PROT_READ));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(2));
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_TRUE(word_is(&self->guest, b, poison_word));
+}
+
+TEST_F(vtd, contexts_follow_each_other)
+{
+	struct vn_vtd *guest = &self->guest;
+	const uint64_t absent[4] = {};
+	uint64_t a = new_page(_metadata, guest);
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(vn_nested_set_context(guest->fd, ID, VFIO_NESTED_CONTEXT_BYPASS));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	EXPECT_OK(vn_nested_set_context(guest->fd, ID, VFIO_NESTED_CONTEXT_ABORT));
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_OK(vn_vtd_set_context(guest, ID, absent));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_OK(vn_nested_set_context(guest->fd, ID, VFIO_NESTED_CONTEXT_CLEAR));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+}
+
+TEST_F(vtd, unbinding_gives_the_device_back)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_OK(vn_nested_unbind(self->device->fd));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	EXPECT_EQ(-ENODEV, COMMAND(vn_qi_wait()));
+	EXPECT_OK(vn_vtd_bind(guest, self->device, ID));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	/* Nothing is known of the memory any more. */
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_OK(vn_vtd_name_memory(guest));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+TEST_F(vtd, bad_context_entries_are_refused)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t good = vn_vtd_context(guest);
+	uint64_t a = new_page(_metadata, guest);
+	unsigned int word, bit;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	for (word = 0; word < 4; word++) {
+		for (bit = word ? 0 : 5; bit < 64; bit++) {
+			uint64_t entry[4] = { good };
+
+			/* PDTS and the pointer are values, not flags. */
+			if (!word && bit >= 9 && bit < 48)
+				continue;
+			entry[word] |= VN_BIT(bit);
+			if (entry[word] == good)
+				continue;
+			EXPECT_EQ(-EINVAL, vn_vtd_set_context(guest, ID, entry))
+				TH_LOG("word %u bit %u", word, bit);
+		}
+	}
+	EXPECT_EQ(-EOPNOTSUPP,
+		  vn_nested_set_ste(guest->fd, ID, (uint64_t[2]){ 1, 0 }));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+static int generic(struct vn_vtd *guest,
+		   const struct vfio_nested_command_generic *command)
+{
+	struct vfio_nested_invalidate invalidate = {
+		.size = sizeof(invalidate),
+		.type = VFIO_NESTED_COMMAND_GENERIC,
+		.entry_len = sizeof(*command),
+		.entry_num = 1,
+		.entries_uptr = (uintptr_t)command,
+	};
+
+	return vn_ioctl(guest->fd, VFIO_NESTED_INVALIDATE, &invalidate);
+}
+
+TEST_F(vtd, a_generic_table_translates)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vfio_nested_context_table table = {
+		.format = VFIO_NESTED_TABLE_X86_64,
+		.address_width = 48,
+		.table = guest->fs.table,
+	};
+	struct vfio_nested_set_context context = {
+		.size = sizeof(context),
+		.virtual_id = ID,
+		.type = VFIO_NESTED_CONTEXT_TABLE,
+		.data_len = sizeof(table),
+		.data_uptr = (uintptr_t)&table,
+	};
+	struct vfio_nested_command_generic command = {
+		.op = VFIO_NESTED_GENERIC_RANGE,
+		.virtual_id = ID,
+		.address = IOVA(0),
+		.length = VN_VTD_PAGE,
+	};
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t b = new_page(_metadata, guest);
+
+	/* Only for a context of that kind */
+	EXPECT_EQ(-EINVAL, generic(guest, &command));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_ioctl(guest->fd, VFIO_NESTED_SET_CONTEXT, &context));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), b, VN_PROT_RW));
+	EXPECT_OK(generic(guest, &command));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), b);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	command = (struct vfio_nested_command_generic){
+		.op = VFIO_NESTED_GENERIC_ALL, .virtual_id = ID,
+	};
+	EXPECT_OK(generic(guest, &command));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+
+	command.virtual_id = OTHER_ID;
+	EXPECT_EQ(-ENOENT, generic(guest, &command));
+	command.virtual_id = ID;
+	command.length = VN_VTD_PAGE;
+	EXPECT_EQ(-EINVAL, generic(guest, &command));
+	command.length = 0;
+	command.flags = 2;
+	EXPECT_EQ(-EOPNOTSUPP, generic(guest, &command));
+	command.flags = 0;
+	command.op = 3;
+	EXPECT_EQ(-EOPNOTSUPP, generic(guest, &command));
+	table.address_width = 39;
+	EXPECT_EQ(-EINVAL, vn_ioctl(guest->fd, VFIO_NESTED_SET_CONTEXT, &context));
+	table.address_width = 48;
+	table.table |= 0x800;
+	EXPECT_EQ(-EINVAL, vn_ioctl(guest->fd, VFIO_NESTED_SET_CONTEXT, &context));
+	table.format = 2;
+	EXPECT_EQ(-EOPNOTSUPP,
+		  vn_ioctl(guest->fd, VFIO_NESTED_SET_CONTEXT, &context));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+TEST_F(vtd, a_reset_keeps_the_context)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REFUSED(VN_NO_PASID, a);
+}
+
+TEST_F(vtd, a_stopped_device_does_nothing)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+	struct vfio_nested_run run = {
+		.size = sizeof(run), .virtual_id = ID, .state = VFIO_NESTED_STOP,
+	};
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_ioctl(guest->fd, VFIO_NESTED_SET_RUN, &run));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	/* What the guest does meanwhile is followed. */
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	run.state = VFIO_NESTED_RUN;
+	ASSERT_OK(vn_ioctl(guest->fd, VFIO_NESTED_SET_RUN, &run));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+/* --- PASIDs -------------------------------------------------------------------- */
+
+TEST_F(vtd, pasids_have_tables_of_their_own)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t page[3];
+	struct vn_fs fs[2];
+	unsigned int i;
+
+	NEED_PASIDS();
+	for (i = 0; i < 3; i++)
+		page[i] = new_page(_metadata, guest);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), page[0], VN_PROT_RW));
+	for (i = 0; i < 2; i++) {
+		add_pasid(_metadata, guest, THE_PASID + 100 * i, DID + i, &fs[i]);
+		ASSERT_OK(vn_fs_map(&fs[i], IOVA(0), page[i + 1], VN_PROT_RW));
+	}
+	EXPECT_LANDS(VN_PASID(THE_PASID), IOVA(0), page[1]);
+	EXPECT_LANDS(VN_PASID(THE_PASID + 100), IOVA(0), page[2]);
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), page[0]);
+	EXPECT_REFUSED(VN_PASID(THE_PASID + 1), IOVA(0));
+
+	/* One goes, the others stay. */
+	ASSERT_OK(vn_vtd_set_entry(guest, THE_PASID, NULL));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
+	EXPECT_REFUSED(VN_PASID(THE_PASID), IOVA(0));
+	EXPECT_LANDS(VN_PASID(THE_PASID + 100), IOVA(0), page[2]);
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), page[0]);
+}
+
+TEST_F(vtd, a_context_brings_its_pasids)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	uint64_t a = new_page(_metadata, guest);
+	struct vn_fs fs;
+
+	NEED_PASIDS();
+	ASSERT_OK(vn_fs_init(&fs, guest->vm));
+	ASSERT_OK(vn_fs_map(&fs, IOVA(0), a, VN_PROT_RW));
+	vn_pte_first(words, fs.table, DID);
+	/* The last one of the directory */
+	ASSERT_OK(vn_vtd_set_entry(guest, 8191, words));
+	EXPECT_REFUSED(VN_PASID(8191), IOVA(0));
+	ASSERT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_PASID(8191), IOVA(0), a);
+	/* Without PASIDE there are none. */
+	ASSERT_OK(vn_vtd_set_context(guest, ID,
+				     (uint64_t[4]){ vn_vtd_context(guest) &
+						    ~VN_CTX_PASIDE }));
+	EXPECT_REFUSED(VN_PASID(8191), IOVA(0));
+}
+
+TEST_F(vtd, passthrough_is_stage_2)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	uint64_t a = new_page(_metadata, guest);
+
+	vn_pte_passthrough(words, DID);
+	if (has_pasids(self)) {
+		ASSERT_OK(vn_device_enable_pasid(self->device));
+		ASSERT_OK(vn_vtd_set_entry(guest, THE_PASID, words));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
+		EXPECT_LANDS(VN_PASID(THE_PASID), a, a);
+		EXPECT_REFUSED(VN_NO_PASID, a);
+	}
+	ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, 0)));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	vn_pte_first(words, guest->fs.table, DID);
+	ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, 0)));
+	EXPECT_REFUSED(VN_NO_PASID, a);
+}
+
+/* Entries change in any order; what is in force is what was there when told. */
+TEST_F(vtd, shadows_follow_random_edits)
+{
+	enum { PASIDS = 24, STEPS = 150, FIRST = 60 };
+	struct vn_vtd *guest = &self->guest;
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	uint64_t page[2], a = new_page(_metadata, guest);
+	/* Which of the two tables an entry has, or none; told, and not yet */
+	int now[PASIDS], told[PASIDS];
+	unsigned int step, pasid, i;
+	struct vn_fs fs[2];
+
+	NEED_PASIDS();
+	srand(1);
+	for (i = 0; i < 2; i++) {
+		page[i] = new_page(_metadata, guest);
+		ASSERT_OK(vn_fs_init(&fs[i], guest->vm));
+		ASSERT_OK(vn_fs_map(&fs[i], IOVA(0), page[i], VN_PROT_RW));
+	}
+	memset(told, -1, sizeof(told));
+	memset(now, -1, sizeof(now));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+
+	for (step = 0; step < STEPS; step++) {
+		i = rand() % PASIDS;
+		pasid = FIRST + i;
+		switch (rand() % 8) {
+		case 0 ... 3:
+			now[i] = rand() % 3 - 1;
+			if (now[i] >= 0)
+				vn_pte_first(words, fs[now[i]].table, DID + i);
+			ASSERT_OK(vn_vtd_set_entry(guest, pasid,
+						   now[i] >= 0 ? words : NULL));
+			break;
+		case 4:
+			ASSERT_OK(COMMAND(vn_qi_pasid_cache_all()));
+			memcpy(told, now, sizeof(told));
+			break;
+		default:
+			ASSERT_OK(COMMAND(vn_qi_pasid_cache(DID + i, pasid)));
+			told[i] = now[i];
+			break;
+		}
+		i = rand() % PASIDS;
+		if (told[i] < 0)
+			EXPECT_REFUSED(VN_PASID(FIRST + i), IOVA(0));
+		if (told[i] >= 0)
+			EXPECT_LANDS(VN_PASID(FIRST + i), IOVA(0), page[told[i]]);
+		if (step % 10)
+			continue;
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	}
+}
+
+TEST_F(vtd, illegal_entries_are_refused)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	uint64_t a = new_page(_metadata, guest);
+	static const struct {
+		unsigned int word;
+		uint64_t bits;
+	} bad[] = {
+		/* Reserved */
+		{ 0, VN_BIT(5) }, { 0, VN_BIT(10) }, { 0, VN_BIT(11) },
+		{ 1, VN_BIT(16) }, { 1, VN_BIT(25) }, { 1, VN_BIT(40) },
+		{ 2, VN_BIT(1) }, { 2, VN_BIT(5) }, { 2, VN_BIT(8) },
+		{ 3, VN_BIT(0) }, { 3, VN_BIT(63) },
+		/* No such type, nested, no such number of levels */
+		{ 0, VN_PTE_PGTT(6) }, { 0, VN_PTE_PGTT(2) },
+		{ 2, vn_field(2, 2, 2) }, { 2, vn_field(3, 2, 2) },
+		/* Outside of all memory */
+		{ 2, VN_BIT(62) },
+	};
+	unsigned int i;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	for (i = 0; i < VN_ARRAY_SIZE(bad); i++) {
+		vn_pte_first(words, guest->fs.table, DID);
+		words[bad[i].word] |= bad[i].bits;
+		ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, 0)));
+		EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+		vn_pte_first(words, guest->fs.table, DID);
+		ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, 0)));
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	}
+}
+
+/* All of the directory refers to one table, to itself, or to nothing. */
+TEST_F(vtd, hostile_directories)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t *directory = vn_vm_va(guest->vm, guest->directory);
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t table = directory[0];
+	unsigned int i;
+
+	NEED_PASIDS();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	/* A loop: a directory is a bad table. */
+	for (i = 1; i < 128; i++)
+		directory[i] = htole64(guest->directory | 1);
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	/* Nowhere, and with reserved bits */
+	for (i = 1; i < 128; i++)
+		directory[i] = htole64(i % 2 ? 0x123456789000ULL | 1 : table | 0x801);
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_REFUSED(VN_PASID(64), IOVA(0));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	/* More PASIDs than anybody may have: 64 times 128 of them */
+	vn_pte_first(words, guest->fs.table, DID);
+	for (i = 0; i < VN_VTD_PASIDS_PER_TABLE; i++)
+		ASSERT_OK(vn_vtd_set_entry(guest, i, words));
+	for (i = 1; i < 128; i++)
+		directory[i] = table;
+	EXPECT_EQ(-ENOSPC, COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_LANDS(VN_PASID(64), IOVA(0), a);
+	/* And away with them */
+	for (i = 1; i < 128; i++)
+		directory[i] = 0;
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_REFUSED(VN_PASID(64), IOVA(0));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+static void *scribble(void *data)
+{
+	struct vn_vtd *guest = data;
+	uint64_t *table = vn_vtd_entry(guest, 0);
+	uint64_t *directory = vn_vm_va(guest->vm, guest->directory);
+	uint64_t good = directory[0];
+	unsigned int i, seed = 1;
+
+	for (i = 0; vn_read_once(&guest->named); i++) {
+		unsigned int word = 8 + rand_r(&seed) % 504;
+
+		vn_write_once(&table[word], (uint64_t)rand_r(&seed) << 12 |
+					    (rand_r(&seed) & 0xfff));
+		vn_write_once(&directory[1 + i % 127],
+			      i % 3 ? good : htole64(rand_r(&seed)));
+	}
+	return NULL;
+}
+
+TEST_F(vtd, tables_that_change_while_they_are_read)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+	pthread_t thread;
+	unsigned int i;
+	int ret;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	guest->named = true;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, guest));
+	for (i = 0; i < 20; i++) {
+		ret = COMMAND(vn_qi_pasid_cache_all());
+		EXPECT_TRUE(!ret || ret == -ENOSPC)
+			TH_LOG("%s", vn_reason());
+	}
+	vn_write_once(&guest->named, false);
+	pthread_join(thread, NULL);
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+/* --- Invalidation --------------------------------------------------------------- */
+
+TEST_F(vtd, invalidations_reach_the_hardware)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t page[2] = { new_page(_metadata, guest), new_page(_metadata, guest) };
+	struct vfio_nested_stats before, after;
+	const struct vfio_nested_command_vtd commands[] = {
+		vn_qi_piotlb(DID, 0, IOVA(0), 0),
+		vn_qi_piotlb(DID, 0, IOVA(0), 4),
+		vn_qi_piotlb_all(DID, 0),
+		vn_qi_iotlb_domain(DID),
+		vn_qi_iotlb_global(),
+		/* Page-selective by domain: all of the domain is invalidated. */
+		vn_qi(0x2 | vn_field(3, 4, 2) | vn_field(DID, 16, 16), IOVA(0)),
+	};
+	unsigned int i;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), page[1], VN_PROT_RW));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), page[1]);
+	ASSERT_OK(vn_nested_stats(guest->fd, &before));
+	for (i = 0; i < VN_ARRAY_SIZE(commands); i++) {
+		ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), page[i % 2], VN_PROT_RW));
+		EXPECT_EQ(0, COMMAND(commands[i])) TH_LOG("command %u", i);
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), page[i % 2]);
+	}
+	ASSERT_OK(vn_nested_stats(guest->fd, &after));
+	EXPECT_EQ(VN_ARRAY_SIZE(commands), after.commands - before.commands);
+	EXPECT_EQ(1, after.commands_widened - before.commands_widened);
+}
+
+/* What is for others does not reach it: the emulated IOTLB keeps what it has. */
+TEST_F(vtd, invalidations_for_others_do_nothing)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest), b = new_page(_metadata, guest);
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), b, VN_PROT_RW));
+	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID + 1, 0)));
+	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 1)));
+	EXPECT_OK(COMMAND(vn_qi_iotlb_domain(DID + 1)));
+	EXPECT_OK(COMMAND(vn_qi_context()));
+	EXPECT_OK(COMMAND(vn_qi_wait()));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), b);
+}
+
+TEST_F(vtd, bad_descriptors_are_refused)
+{
+	struct vn_vtd *guest = &self->guest;
+	static const struct {
+		uint64_t qw0;
+		uint64_t qw1;
+		int error;
+	} bad[] = {
+		{ 0x0, 0, -EOPNOTSUPP },
+		{ 0x4, 0, -EOPNOTSUPP },
+		{ 0xa, 0, -EOPNOTSUPP },
+		{ 0xf, 0, -EOPNOTSUPP },
+		{ 0x207, 0, -EOPNOTSUPP },
+		/* Granularities */
+		{ 0x1, 0, -EINVAL },
+		{ 0x2, 0, -EINVAL },
+		{ 0x6, 0, -EINVAL },
+		{ 0x6 | vn_field(1, 4, 2), 0, -EINVAL },
+		{ 0x7 | vn_field(2, 4, 2), 0, -EINVAL },
+		/* Completion signals */
+		{ 0x5 | VN_BIT(4), 0, -EINVAL },
+		{ 0x5 | VN_BIT(5), 0x1000, -EINVAL },
+		/* Reserved bits */
+		{ 0x1 | vn_field(1, 4, 2) | VN_BIT(6), 0, -EINVAL },
+		{ 0x1 | vn_field(1, 4, 2) | VN_BIT(50), 0, -EINVAL },
+		{ 0x1 | vn_field(1, 4, 2), 1, -EINVAL },
+		{ 0x2 | vn_field(1, 4, 2) | VN_BIT(32), 0, -EINVAL },
+		{ 0x2 | vn_field(3, 4, 2), VN_BIT(7), -EINVAL },
+		{ 0x6 | vn_field(2, 4, 2) | VN_BIT(52), 0, -EINVAL },
+		{ 0x7 | vn_field(3, 4, 2), VN_BIT(12), -EINVAL },
+		{ 0x7 | vn_field(3, 4, 2) | VN_BIT(12), 0, -EINVAL },
+		/* An address mask beyond MAMV */
+		{ 0x6 | vn_field(3, 4, 2), 63, -EINVAL },
+	};
+	struct vfio_nested_command_vtd command;
+	struct vfio_nested_stats before, after;
+	uint32_t num = 3;
+	unsigned int i;
+
+	ASSERT_OK(vn_nested_stats(guest->fd, &before));
+	for (i = 0; i < VN_ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(bad[i].error, COMMAND(vn_qi(bad[i].qw0, bad[i].qw1)))
+			TH_LOG("descriptor %u", i);
+	command = vn_qi_wait();
+	command.qw[2] = 1;
+	EXPECT_EQ(-EINVAL, COMMAND(command));
+	command = vn_qi_wait();
+	command.qw[3] = VN_BIT(63);
+	EXPECT_EQ(-EINVAL, COMMAND(command));
+	/* Those before a bad one are carried out. */
+	EXPECT_EQ(-EINVAL,
+		  vn_vtd_commands(guest->fd,
+				  (struct vfio_nested_command_vtd[3]){
+					vn_qi_wait(), vn_qi(0x6, 0), vn_qi_wait()
+				  }, &num));
+	EXPECT_EQ(1, num);
+	ASSERT_OK(vn_nested_stats(guest->fd, &after));
+	EXPECT_EQ(VN_ARRAY_SIZE(bad) + 3,
+		  after.commands_refused - before.commands_refused);
+	EXPECT_EQ(1, after.commands - before.commands);
+	EXPECT_OK(COMMAND(vn_qi_wait()));
+}
+
+TEST_F(vtd, descriptors_of_128_bits)
+{
+	struct vn_vtd *guest = &self->guest;
+	const struct vfio_nested_command_vtd wide[] = {
+		vn_qi_wait(), vn_qi_piotlb_all(DID, 0), vn_qi_iotlb_global(),
+	};
+	uint64_t narrow[200][2];
+	struct vfio_nested_invalidate invalidate = {
+		.size = sizeof(invalidate),
+		.type = VFIO_NESTED_COMMAND_VTD,
+		.entry_len = sizeof(narrow[0]),
+		.entry_num = VN_ARRAY_SIZE(narrow),
+		.entries_uptr = (uintptr_t)narrow,
+	};
+	unsigned int i;
+
+	for (i = 0; i < VN_ARRAY_SIZE(narrow); i++)
+		memcpy(narrow[i], wide[i % 3].qw, sizeof(narrow[i]));
+	EXPECT_OK(vn_ioctl(guest->fd, VFIO_NESTED_INVALIDATE, &invalidate));
+	EXPECT_EQ(VN_ARRAY_SIZE(narrow), invalidate.entry_num);
+	narrow[70][1] = ~0ULL;
+	invalidate.entry_num = VN_ARRAY_SIZE(narrow);
+	EXPECT_EQ(-EINVAL, vn_ioctl(guest->fd, VFIO_NESTED_INVALIDATE, &invalidate));
+	EXPECT_EQ(70, invalidate.entry_num);
+	invalidate.entry_len = 24;
+	EXPECT_EQ(-EINVAL, vn_ioctl(guest->fd, VFIO_NESTED_INVALIDATE, &invalidate));
+}
+
+TEST_F(vtd, device_tlbs_are_invalidated)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest), b = new_page(_metadata, guest);
+	struct vn_access access = {
+		.op = VN_OP_WRITE, .iova = IOVA(0), .length = 4,
+		.flags = VN_ACCESS_ATS, .buffer = BUFFER,
+	};
+	struct vn_channel_status status;
+	uint32_t word = 0x7777;
+
+	if (!(guest->info.caps & VFIO_NESTED_CAP_ATS))
+		SKIP(return, "no ATS");
+	ASSERT_OK(vn_device_enable_ats(self->device, true));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	vn_testdev_buffer_write(self->device, BUFFER, &word, sizeof(word));
+	EXPECT_OK(vn_testdev_run(self->device, 1, &access, &status));
+	EXPECT_TRUE(word_is(guest, a, word));
+	EXPECT_NE(0, vn_testdev_count(self->device, VN_COUNT_ATC_ENTRIES));
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), b, VN_PROT_RW));
+	EXPECT_OK(COMMAND(vn_qi_devtlb(ID, IOVA(0))));
+	EXPECT_OK(vn_testdev_run(self->device, 1, &access, &status));
+	EXPECT_TRUE(word_is(guest, b, word));
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_devtlb(OTHER_ID, IOVA(0))));
+}
+
+/* --- Guest memory ---------------------------------------------------------------- */
+
+TEST_F(vtd, memory_is_named_once)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_vm *vm = guest->vm;
+	const uint32_t name = VFIO_NESTED_MEMORY_NAME;
+	const uint32_t forget = VFIO_NESTED_MEMORY_FORGET;
+
+	EXPECT_EQ(-EEXIST, vn_vtd_name_memory(guest));
+	EXPECT_EQ(-EEXIST, vn_nested_memory(guest->fd, name, VN_RAM_IPA, 4096, vm->ram));
+	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA, 4096, NULL));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 1, 4096, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, 0, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, 4095, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, -4096ULL, vm->ram));
+	EXPECT_EQ(-EINVAL,
+		  vn_nested_memory(guest->fd, name, 0, 4096, vm->ram + 1));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, -8192ULL, 16384, vm->ram));
+	EXPECT_EQ(-EOPNOTSUPP, vn_nested_memory(guest->fd, 2, 0, 4096, NULL));
+	EXPECT_OK(vn_nested_memory(guest->fd, forget, VN_RAM_IPA, vm->ram_size, NULL));
+	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA,
+					    vm->ram_size, NULL));
+	EXPECT_OK(vn_vtd_name_memory(guest));
+}
+
+/* Where VFIO unmaps memory the device loses it, and gets it back when it is named. */
+TEST_F(vtd, unmapped_memory_is_out_of_reach)
+{
+	const uint64_t ipa = VN_RAM_IPA + 0x10000000, size = 0x200000;
+	struct vn_vtd *guest = &self->guest;
+	unsigned int round;
+	void *va;
+
+	va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		  -1, 0);
+	ASSERT_NE(MAP_FAILED, va);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + 0x5000, VN_PROT_RW));
+	for (round = 0; round < 3; round++) {
+		ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+		ASSERT_OK(vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME,
+					   ipa, size, va));
+		EXPECT_EQ(VN_CHANNEL_OK,
+			  write_word(_metadata, self->device, VN_NO_PASID,
+				     IOVA(0), round).state);
+		EXPECT_EQ(round, vn_read_once((uint32_t *)(va + 0x5000)));
+		ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+		EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+		/* type1 has told; with iommufd the name is still there. */
+		vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
+				 NULL);
+	}
+	munmap(va, size);
+}
+
+TEST_F(vtd, memory_that_vfio_has_not_mapped)
+{
+	struct vn_vtd *guest = &self->guest;
+	const uint64_t ipa = VN_RAM_IPA + 0x10000000;
+	int ret;
+
+	ret = vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, 4096,
+			       guest->vm->ram);
+	/* Only type1 has to have it mapped; elsewhere it is of no use to the device. */
+	EXPECT_TRUE(!ret || ret == -EINVAL);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+}
+
+struct load {
+	struct vn_vtd *guest;
+	void *va;
+	uint64_t ipa;
+	uint64_t size;
+	bool stop;
+	unsigned int rounds;
+	int error;
+};
+
+static void *unmap_load(void *data)
+{
+	struct load *load = data;
+
+	while (!vn_read_once(&load->stop) && !load->error) {
+		load->error = vn_vm_map(load->guest->vm, load->ipa, load->va,
+					load->size, VN_PROT_RW);
+		if (!load->error)
+			load->error = vn_nested_memory(load->guest->fd,
+						       VFIO_NESTED_MEMORY_NAME,
+						       load->ipa, load->size, load->va);
+		if (!load->error)
+			load->error = vn_vm_unmap(load->guest->vm, load->ipa,
+						  load->size);
+		vn_nested_memory(load->guest->fd, VFIO_NESTED_MEMORY_FORGET,
+				 load->ipa, load->size, NULL);
+		load->rounds++;
+	}
+	return NULL;
+}
+
+/* Memory comes and goes under DMA, invalidations and changes of the tables. */
+TEST_F(vtd, memory_goes_under_load)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct load load = {
+		.guest = guest,
+		.ipa = VN_RAM_IPA + 0x10000000,
+		.size = 0x400000,
+	};
+	const struct vn_access flood = {
+		.op = VN_OP_WRITE, .flags = VN_ACCESS_FLOOD, .iova = IOVA(1),
+		.length = 64, .buffer = BUFFER,
+	};
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t end = vn_now_ms() + 3000;
+	pthread_t thread;
+
+	load.va = mmap(NULL, load.size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, load.va);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), load.ipa + 0x1000, VN_PROT_RW));
+	ASSERT_OK(vn_testdev_start(self->device, 2, &flood));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unmap_load, &load));
+	while (vn_now_ms() < end) {
+		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+		EXPECT_OK(vn_vtd_translate(guest, ID));
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	}
+	vn_write_once(&load.stop, true);
+	pthread_join(thread, NULL);
+	vn_testdev_stop(self->device, 2);
+	EXPECT_EQ(0, load.error);
+	EXPECT_NE(0, load.rounds);
+	munmap(load.va, load.size);
+}
+
+/* --- Page requests ---------------------------------------------------------------- */
+
+static void next_request(struct __test_metadata *_metadata, struct vn_vtd *guest,
+			 struct vfio_nested_fault *fault)
+{
+	ASSERT_EQ(1, vn_ring_wait(&guest->ring, fault, VN_TIMEOUT_MS))
+		TH_LOG("no page request came");
+	EXPECT_EQ(VFIO_NESTED_FAULT_PAGE_REQUEST, fault->kind);
+	EXPECT_EQ(ID, fault->virtual_id);
+}
+
+#define NEED_REQUESTS() do {						\
+	if (!(self->guest.info.caps & VFIO_NESTED_CAP_PRI))		\
+		SKIP(return, "no page requests");			\
+	ASSERT_OK(vn_device_enable_pasid(self->device));		\
+	ASSERT_OK(vn_device_enable_ats(self->device, true));		\
+	ASSERT_OK(vn_device_enable_pri(self->device, CREDITS));		\
+} while (0)
+
+static void ask(struct __test_metadata *_metadata, struct vn_device *device,
+		unsigned int channel, uint32_t pasid, uint64_t iova)
+{
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .flags = VN_ACCESS_ATS | VN_ACCESS_PRI,
+		.iova = iova, .length = 64, .pasid = pasid,
+		.buffer = BUFFER * (channel + 1),
+	};
+
+	ASSERT_OK(vn_testdev_start(device, channel, &access));
+}
+
+static int answer(struct vn_vtd *guest, uint64_t cookie, uint32_t code)
+{
+	struct vfio_nested_response response = { .cookie = cookie, .code = code };
+	struct vfio_nested_respond respond = {
+		.size = sizeof(respond),
+		.entry_len = sizeof(response),
+		.entry_num = 1,
+		.entries_uptr = (uintptr_t)&response,
+	};
+
+	return vn_ioctl(guest->fd, VFIO_NESTED_RESPOND, &respond);
+}
+
+static void page_request(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(vtd) *self, struct vn_fs *fs,
+			 uint32_t pasid, bool native)
+{
+	struct vn_vtd *guest = &self->guest;
+	bool has_pasid = pasid != VN_NO_PASID;
+	uint32_t number = pasid & 0xfffff;
+	uint64_t a = new_page(_metadata, guest);
+	struct vn_channel_status status;
+	struct vfio_nested_fault fault;
+	int ret;
+
+	ask(_metadata, self->device, 1, pasid, IOVA(3));
+	next_request(_metadata, guest, &fault);
+	EXPECT_EQ(IOVA(3), fault.address);
+	EXPECT_EQ(has_pasid, !!(fault.flags & VFIO_NESTED_FAULT_PASID));
+	EXPECT_EQ(number, fault.pasid);
+	EXPECT_TRUE(fault.flags & VFIO_NESTED_FAULT_LAST);
+	EXPECT_TRUE(fault.flags & VFIO_NESTED_FAULT_WRITE);
+	EXPECT_NE(0, fault.cookie);
+	EXPECT_EQ(32, fault.raw_len);
+	EXPECT_EQ(0x1 | vn_field(has_pasid, 8, 1) | vn_field(ID, 16, 16) |
+		  vn_field(number, 32, 20),
+		  le64toh(fault.raw[0]) & 0x000fffffffffffffULL);
+	EXPECT_EQ(IOVA(3), le64toh(fault.raw[1]) & ~0xfffULL);
+	EXPECT_EQ(fault.group, vn_get_field(le64toh(fault.raw[1]), 3, 9));
+
+	ASSERT_OK(vn_fs_map(fs, IOVA(3), a, VN_PROT_RW));
+	EXPECT_OK(COMMAND(vn_qi_piotlb(DID, number, IOVA(3), 0)));
+	ret = native ? COMMAND(vn_qi_response(ID, has_pasid, number,
+					      fault.group, 0)) :
+		       answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY);
+	EXPECT_EQ(0, ret) TH_LOG("%s", vn_reason());
+	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
+	EXPECT_EQ(VN_CHANNEL_OK, status.state)
+		TH_LOG("%s", vn_channel_error_name(status.error));
+	EXPECT_EQ(-EALREADY, answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(ID, has_pasid, number,
+						  fault.group, 0)));
+	vn_fs_unmap(fs, IOVA(3));
+	EXPECT_OK(COMMAND(vn_qi_piotlb(DID, number, IOVA(3), 0)));
+}
+
+TEST_F(vtd, page_requests_are_answered)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vfio_nested_stats stats;
+	struct vn_fs fs;
+
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	page_request(_metadata, self, &guest->fs, VN_NO_PASID, false);
+	page_request(_metadata, self, &guest->fs, VN_NO_PASID, true);
+	page_request(_metadata, self, &fs, VN_PASID(THE_PASID), false);
+	page_request(_metadata, self, &fs, VN_PASID(THE_PASID), true);
+	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
+	EXPECT_EQ(4, stats.faults);
+	EXPECT_EQ(4, stats.faults_answered);
+	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
+}
+
+TEST_F(vtd, page_requests_are_refused)
+{
+	struct vn_vtd *guest = &self->guest;
+	const uint32_t codes[] = {
+		VFIO_NESTED_RESPONSE_ABORT, VFIO_NESTED_RESPONSE_TERMINATE,
+	};
+	struct vn_channel_status status;
+	struct vfio_nested_fault fault;
+	unsigned int i;
+
+	NEED_REQUESTS();
+	for (i = 0; i < VN_ARRAY_SIZE(codes); i++) {
+		ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
+		next_request(_metadata, guest, &fault);
+		EXPECT_EQ(-EINVAL, answer(guest, fault.cookie, 77));
+		EXPECT_OK(answer(guest, fault.cookie, codes[i]));
+		ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
+		EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
+	}
+}
+
+/* Nobody has said that the device may ask. */
+TEST_F(vtd, page_requests_need_the_guests_word)
+{
+	struct vn_channel_status status;
+	struct vfio_nested_fault fault;
+
+	NEED_REQUESTS();
+	ASSERT_OK(vn_vtd_set_context(&self->guest, ID,
+				     (uint64_t[4]){ vn_vtd_context(&self->guest) &
+						    ~VN_CTX_PRE }));
+	ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
+	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
+	EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
+	EXPECT_EQ(0, vn_ring_get(&self->guest.ring, &fault));
+}
+
+/* Whatever ends the binding answers what is pending. */
+TEST_F(vtd, pending_requests_end_with_the_binding)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_channel_status status;
+	struct vfio_nested_stats stats;
+	struct vfio_nested_fault fault;
+	unsigned int i;
+
+	NEED_REQUESTS();
+	for (i = 1; i < 4; i++)
+		ask(_metadata, self->device, i, VN_NO_PASID, IOVA(3 + i));
+	for (i = 1; i < 4; i++)
+		next_request(_metadata, guest, &fault);
+	ASSERT_OK(vn_nested_unbind(self->device->fd));
+	for (i = 1; i < 4; i++) {
+		ASSERT_OK(vn_testdev_wait(self->device, i, VN_TIMEOUT_MS, &status));
+		EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
+	}
+	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
+	EXPECT_EQ(3, stats.faults_aborted);
+	EXPECT_EQ(0, stats.faults_pending);
+	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
+}
+
+/* The table goes, and with it the PASID; the answer comes after that. */
+TEST_F(vtd, a_request_outlives_its_pasid)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_channel_status status;
+	struct vfio_nested_fault fault;
+	struct vn_fs fs;
+
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	ask(_metadata, self->device, 1, VN_PASID(THE_PASID), IOVA(3));
+	next_request(_metadata, guest, &fault);
+	ASSERT_OK(vn_vtd_set_entry(guest, THE_PASID, NULL));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
+	EXPECT_OK(answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
+	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
+	EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
+}
+
+/* --- More than one device ----------------------------------------------------------- */
+
+TEST_F(vtd, devices_share_a_virtual_iommu)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+	struct vn_device *other = &vn_session->devices[1];
+
+	if (other->fd < 0)
+		SKIP(return, "%s", vn_session->missing[1]);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_EQ(-EEXIST, vn_vtd_bind(guest, other, ID));
+	ASSERT_OK(vn_vtd_bind(guest, other, OTHER_ID));
+	ASSERT_OK(vn_vtd_translate(guest, OTHER_ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	/* The first one goes, and with it nothing of the other's. */
+	ASSERT_OK(vn_nested_unbind(self->device->fd));
+	EXPECT_NE(VN_DMA_BROKEN, vn_dma_write(other, IOVA(0)));
+	EXPECT_TRUE(other->ops->wrote(other, vn_vm_va(guest->vm, a)));
+	memset(vn_vm_va(guest->vm, a), POISON, VN_VTD_PAGE);
+	EXPECT_NE(VN_DMA_OK, vn_dma_write(other, a));
+	EXPECT_TRUE(word_is(guest, a, poison_word));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	ASSERT_OK(vn_nested_unbind(other->fd));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
+		return test_harness_run(argc, argv);
+	if (vn_session_open(wants, VN_ARRAY_SIZE(wants))) {
+		ksft_print_header();
+		ksft_exit_skip("%s\n", vn_reason());
+	}
+	return test_harness_run(argc, argv);
+}
