@@ -20,6 +20,8 @@
 
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT	120
+/* A kernel that checks itself attaches a hundred PASIDs in some seconds. */
+#define SLOW			480
 
 #define ASSERT_OK(call) ASSERT_EQ(0, call) TH_LOG("%s", vn_reason())
 #define EXPECT_OK(call) EXPECT_EQ(0, call) TH_LOG("%s", vn_reason())
@@ -556,7 +558,7 @@ TEST_F(vtd, illegal_entries_are_refused)
 }
 
 /* All of the directory refers to one table, to itself, or to nothing. */
-TEST_F(vtd, hostile_directories)
+TEST_F_TIMEOUT(vtd, hostile_directories, SLOW)
 {
 	struct vn_vtd *guest = &self->guest;
 	uint64_t *directory = vn_vm_va(guest->vm, guest->directory);
@@ -614,7 +616,7 @@ static void *scribble(void *data)
 	return NULL;
 }
 
-TEST_F(vtd, tables_that_change_while_they_are_read)
+TEST_F_TIMEOUT(vtd, tables_that_change_while_they_are_read, SLOW)
 {
 	struct vn_vtd *guest = &self->guest;
 	uint64_t a = new_page(_metadata, guest);
