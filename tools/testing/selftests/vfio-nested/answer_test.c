@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answers to stalled accesses, by all the ways that there are: whichever way one
- * comes, it has its effect once, and on a fault that is the answerer's.
+ * Answers to accesses that wait, by all the ways that there are: whichever way one
+ * comes, it has its effect once, and on a fault that is the answerer's. They are stalls
+ * where there are any, and else page requests, of which pri_test has more.
  */
 #include "faults.h"
 
 static const struct vn_want wants[] = {
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES },
+	{ .engine = VN_TESTDEV },
 	/* Of another virtual machine */
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES, .vm = 1 },
+	{ .engine = VN_TESTDEV, .vm = 1 },
 	/* Of the first one */
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES },
+	{ .engine = VN_TESTDEV },
 };
 
 #define OTHER_STREAM	0x20
@@ -37,18 +38,16 @@ FIXTURE_SETUP(answer)
 
 	self->device = NEED_DEVICE(0);
 	unbind_all();
-	NEED_CAP(self->device, STALL);
-	start_stalls(_metadata, &self->guest, self->device, STREAM, RING, 0);
+	NEED_WAITING(self->device);
+	start_waiting(_metadata, &self->guest, self->device, STREAM, RING);
 	ASSERT_OK(vn_response_ring_open(&self->responses, self->guest.fd,
 					SMALL_RING));
 	for (i = 0; i < CHANNELS; i++)
-		start_write(_metadata, self->device, i, PAGE_AT(i), SIZE,
-			    VN_NO_PASID);
+		write_waiting(_metadata, &self->guest, self->device, i, PAGE_AT(i), SIZE);
 	for (i = 0; i < CHANNELS; i++) {
 		struct vfio_nested_fault fault;
 
-		fault = next_fault(_metadata, &self->guest,
-				   VFIO_NESTED_FAULT_STALL);
+		fault = next_waiting(_metadata, &self->guest);
 		channel = (fault.address - IOVA(0)) / VN_PAGE;
 		ASSERT_GT(CHANNELS, channel);
 		self->faults[channel] = fault;
@@ -66,6 +65,7 @@ FIXTURE_TEARDOWN(answer)
 
 #define RETRY	VFIO_NESTED_RESPONSE_RETRY
 #define ABORT	VFIO_NESTED_RESPONSE_ABORT
+#define TERMINATE	VFIO_NESTED_RESPONSE_TERMINATE
 
 /* Channel @channel was retried, and its data has arrived. */
 #define EXPECT_RETRIED(self, channel) do {				\
@@ -75,8 +75,7 @@ FIXTURE_TEARDOWN(answer)
 } while (0)
 
 #define EXPECT_STILL(self, channel)					\
-	EXPECT_EQ(VN_CHANNEL_STALLED,					\
-		  vn_testdev_status((self)->device, channel).state)
+	EXPECT_WAITING((self)->device, channel)
 
 TEST_F(answer, by_ring)
 {
@@ -139,7 +138,7 @@ TEST_F(answer, by_ring_with_bad_ones)
 			TH_LOG("answer %u", i);
 	}
 	EXPECT_RETRIED(self, 0);
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	EXPECT_RETRIED(self, 2);
 	EXPECT_STILL(self, 3);
 	EXPECT_STATS(self->guest.fd, faults_answered, 3);
@@ -169,8 +168,7 @@ TEST_F(answer, by_ring_many_rounds)
 			ASSERT_EQ(-EALREADY,
 				  vn_response_ring_record(ring,
 							  first + i)->result);
-		fault = next_fault(_metadata, &self->guest,
-				   VFIO_NESTED_FAULT_STALL);
+		fault = next_waiting(_metadata, &self->guest);
 		cookie = fault.cookie;
 	}
 	EXPECT_OK(vn_respond(self->guest.fd, cookie, ABORT));
@@ -202,63 +200,64 @@ TEST_F(answer, by_ring_with_a_bad_index)
 	EXPECT_EQ(0, taken);
 }
 
-/* The guest's own command names the fault by stream and STAG. */
-TEST_F(answer, by_resume)
+/*
+ * A command for a fault that is over: @err says how, if the command names that fault and
+ * no other. The number of a group may be another one's by now, so it names none.
+ */
+static void expect_late(struct __test_metadata *_metadata,
+			FIXTURE_DATA(answer) *self, unsigned int channel, int err)
 {
-	static const unsigned int codes[] = {
-		VN_RESUME_RETRY, VN_RESUME_ABORT, VN_RESUME_TERMINATE,
-	};
+	EXPECT_EQ(has_stalls(&self->guest) ? err : -ENOENT,
+		  vn_guest_answer(&self->guest, &self->faults[channel], RETRY));
+}
+
+/* The guest's own command names the fault in its own way: by STAG, or by group. */
+TEST_F(answer, by_command)
+{
+	static const uint32_t codes[] = { RETRY, ABORT, TERMINATE };
+	const struct vn_guest *guest = &self->guest;
+	enum vn_channel_error terminated = guest->arch->failure ?
+		VN_ERROR_PAGE_FAILURE : VN_ERROR_PAGE_INVALID;
 	unsigned int i;
 
+	if (has_stalls(guest))
+		terminated = guest->smmu.terminates ? VN_ERROR_IGNORED :
+						      VN_ERROR_ABORTED;
 	for (i = 0; i < VN_ARRAY_SIZE(codes); i++)
-		ASSERT_OK(vn_nested_command(self->guest.fd,
-					    vn_cmd_resume(STREAM, vn_event_stag(&self->faults[i]),
-							  codes[i])));
+		ASSERT_OK(vn_guest_answer(guest, &self->faults[i], codes[i]));
 	EXPECT_RETRIED(self, 0);
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
-	EXPECT_FAILED(self->device, 2, self->guest.smmu.terminates ?
-		      VN_ERROR_IGNORED : VN_ERROR_ABORTED);
+	EXPECT_ABORTED(guest, self->device, 1);
+	EXPECT_FAILED(self->device, 2, terminated);
 	EXPECT_STILL(self, 3);
 
 	/* Once is enough, whichever way it came. */
-	EXPECT_EQ(-EALREADY,
-		  vn_nested_command(self->guest.fd,
-				    vn_cmd_resume(STREAM,
-						  vn_event_stag(&self->faults[0]),
-						  VN_RESUME_RETRY)));
-	EXPECT_EQ(-EALREADY, vn_respond(self->guest.fd, self->faults[1].cookie,
-					RETRY));
-	ASSERT_OK(vn_respond(self->guest.fd, self->faults[3].cookie, RETRY));
-	EXPECT_EQ(-EALREADY,
-		  vn_nested_command(self->guest.fd,
-				    vn_cmd_resume(STREAM,
-						  vn_event_stag(&self->faults[3]),
-						  VN_RESUME_RETRY)));
-	EXPECT_STATS(self->guest.fd, faults_answered, 4);
-	EXPECT_STATS(self->guest.fd, responses_refused, 3);
+	expect_late(_metadata, self, 0, -EALREADY);
+	EXPECT_EQ(-EALREADY, vn_respond(guest->fd, self->faults[1].cookie, RETRY));
+	ASSERT_OK(vn_respond(guest->fd, self->faults[3].cookie, RETRY));
+	expect_late(_metadata, self, 3, -EALREADY);
+	EXPECT_STATS(guest->fd, faults_answered, 4);
+	EXPECT_STATS(guest->fd, responses_refused, 3);
 }
 
 /* Among others, in their order */
-TEST_F(answer, by_resume_among_invalidations)
+TEST_F(answer, by_command_among_invalidations)
 {
-	uint16_t stag[] = {
-		vn_event_stag(&self->faults[0]), vn_event_stag(&self->faults[1]),
-	};
-	struct vfio_nested_command_smmuv3 commands[] = {
-		vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, ASID, 0),
-		vn_cmd_sync(),
-		vn_cmd_resume(STREAM, stag[0], VN_RESUME_RETRY),
-		vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0),
-		vn_cmd_resume(STREAM, stag[1], VN_RESUME_RETRY),
-		vn_cmd_sync(),
+	const struct vn_arch *arch = self->guest.arch;
+	const struct vn_command commands[] = {
+		arch->of_space(0, ASID),
+		arch->barrier(),
+		arch->answer(&self->faults[0], RETRY),
+		arch->all(),
+		arch->answer(&self->faults[1], RETRY),
+		arch->barrier(),
 		/* The first bad one: none after it has an effect. */
-		vn_cmd_resume(STREAM, stag[0], VN_RESUME_RETRY),
-		vn_cmd_resume(STREAM, vn_event_stag(&self->faults[2]),
-			      VN_RESUME_RETRY),
+		arch->answer(&self->faults[0], RETRY),
+		arch->answer(&self->faults[2], RETRY),
 	};
 	uint32_t num = VN_ARRAY_SIZE(commands);
 
-	EXPECT_EQ(-EALREADY, vn_nested_invalidate(self->guest.fd, commands, &num));
+	EXPECT_EQ(has_stalls(&self->guest) ? -EALREADY : -ENOENT,
+		  vn_guest_commands(&self->guest, commands, &num));
 	EXPECT_EQ(6, num);
 	EXPECT_RETRIED(self, 0);
 	EXPECT_RETRIED(self, 1);
@@ -273,6 +272,7 @@ TEST_F(answer, by_resume_that_is_not_legal)
 	struct vfio_nested_command_smmuv3 command;
 	unsigned int word, bit;
 
+	NEED_CAP(self->device, STALL);
 	for (word = 0; word < 2; word++) {
 		for (bit = 0; bit < 64; bit++) {
 			/* Opcode, StreamID and STAG mean something else then. */
@@ -301,6 +301,7 @@ TEST_F(answer, by_stall_term)
 {
 	unsigned int i;
 
+	NEED_CAP(self->device, STALL);
 	ASSERT_OK(vn_nested_command(self->guest.fd, vn_cmd_stall_term(STREAM)));
 	for (i = 0; i < CHANNELS; i++) {
 		EXPECT_FAILED(self->device, i, VN_ERROR_ABORTED);
@@ -314,7 +315,7 @@ TEST_F(answer, by_stall_term)
 					     vn_cmd_stall_term(STREAM + 1)));
 	EXPECT_STATS(self->guest.fd, faults_answered, CHANNELS);
 	/* And the device works on. */
-	start_write(_metadata, self->device, 0, PAGE_AT(0), SIZE, VN_NO_PASID);
+	write_waiting(_metadata, &self->guest, self->device, 0, PAGE_AT(0), SIZE);
 	EXPECT_RETRIED(self, 0);
 }
 
@@ -327,7 +328,7 @@ TEST_F(answer, twice)
 					ABORT));
 	EXPECT_EQ(-EALREADY, vn_respond(self->guest.fd, self->faults[0].cookie,
 					RETRY));
-	EXPECT_FAILED(self->device, 0, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 0);
 	EXPECT_TRUE(vn_intact(self->guest.vm, self->ipa[0]));
 	EXPECT_STATS(self->guest.fd, faults_answered, 1);
 	EXPECT_STATS(self->guest.fd, responses_refused, 2);
@@ -402,7 +403,7 @@ TEST_F(answer, after_unbind)
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	EXPECT_EQ(-ENODEV, vn_respond(self->guest.fd, self->faults[0].cookie,
 				      RETRY));
-	EXPECT_FAILED(self->device, 0, VN_ERROR_ABORTED);
+	EXPECT_ENDED(&self->guest, self->device, 0);
 	EXPECT_STATS(self->guest.fd, faults_aborted, CHANNELS);
 	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
 	EXPECT_GT(0, vn_respond(self->guest.fd, self->faults[0].cookie, RETRY));
@@ -418,14 +419,12 @@ TEST_F(answer, after_reset)
 	for (i = 0; i < CHANNELS; i++)
 		EXPECT_EQ(-ECANCELED, vn_respond(self->guest.fd,
 						 self->faults[i].cookie, RETRY));
-	EXPECT_EQ(-ECANCELED,
-		  vn_nested_command(self->guest.fd,
-				    vn_cmd_resume(STREAM,
-						  vn_event_stag(&self->faults[0]),
-						  VN_RESUME_RETRY)));
+	expect_late(_metadata, self, 0, -ECANCELED);
 	EXPECT_STATS(self->guest.fd, faults_aborted, CHANNELS);
 	/* The binding, and stage 1, are as before. */
-	start_write(_metadata, self->device, 0, PAGE_AT(0), SIZE, VN_NO_PASID);
+	if (!has_stalls(&self->guest))
+		ASSERT_OK(vn_device_enable_pri(self->device, WAITING_CREDITS));
+	write_waiting(_metadata, &self->guest, self->device, 0, PAGE_AT(0), SIZE);
 	EXPECT_RETRIED(self, 0);
 }
 
@@ -438,8 +437,8 @@ FIXTURE_SETUP(one)
 {
 	self->device = NEED_DEVICE(0);
 	unbind_all();
-	NEED_CAP(self->device, STALL);
-	start_stalls(_metadata, &self->guest, self->device, STREAM, RING, 0);
+	NEED_WAITING(self->device);
+	start_waiting(_metadata, &self->guest, self->device, STREAM, RING);
 }
 
 FIXTURE_TEARDOWN(one)
@@ -455,12 +454,11 @@ TEST_F_TIMEOUT(one, so_late, SLOW)
 	struct vfio_nested_fault first = {}, fault;
 	int ret;
 
-	start_write(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
-	first = next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
+	write_waiting(_metadata, &self->guest, self->device, 1, IOVA(0), SIZE);
+	first = next_waiting(_metadata, &self->guest);
 	ASSERT_OK(vn_respond(self->guest.fd, first.cookie, RETRY));
 	for (i = 0; i < rounds; i++) {
-		fault = next_fault(_metadata, &self->guest,
-				   VFIO_NESTED_FAULT_STALL);
+		fault = next_waiting(_metadata, &self->guest);
 		ASSERT_NE(first.cookie, fault.cookie);
 		ASSERT_OK(vn_respond(self->guest.fd, fault.cookie, RETRY));
 		ret = vn_respond(self->guest.fd, first.cookie, RETRY);
@@ -487,15 +485,13 @@ FIXTURE_SETUP(others)
 	self->device = NEED_DEVICE(0);
 	self->second = NEED_DEVICE(1);
 	unbind_all();
-	NEED_CAP(self->device, STALL);
-	start_stalls(_metadata, &self->guest, self->device, STREAM, RING, 0);
-	start_stalls(_metadata, &self->other, self->second, OTHER_STREAM, RING, 0);
-	start_write(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
-	start_write(_metadata, self->second, 1, IOVA(0), SIZE, VN_NO_PASID);
-	self->fault = next_fault(_metadata, &self->guest,
-				 VFIO_NESTED_FAULT_STALL);
-	self->others_fault = next_fault(_metadata, &self->other,
-					VFIO_NESTED_FAULT_STALL);
+	NEED_WAITING(self->device);
+	start_waiting(_metadata, &self->guest, self->device, STREAM, RING);
+	start_waiting(_metadata, &self->other, self->second, OTHER_STREAM, RING);
+	write_waiting(_metadata, &self->guest, self->device, 1, IOVA(0), SIZE);
+	write_waiting(_metadata, &self->other, self->second, 1, IOVA(0), SIZE);
+	self->fault = next_waiting(_metadata, &self->guest);
+	self->others_fault = next_waiting(_metadata, &self->other);
 }
 
 FIXTURE_TEARDOWN(others)
@@ -520,26 +516,24 @@ TEST_F(others, of_another_machine)
 	EXPECT_EQ(-ENOENT, vn_respond(self->guest.fd, self->others_fault.cookie,
 				      ABORT));
 	/* The stream of the other one is none of mine. */
-	EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
-					     vn_cmd_resume(STREAM, vn_event_stag(&self->fault),
-							   VN_RESUME_ABORT)));
-	EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
-					     vn_cmd_stall_term(STREAM)));
+	EXPECT_EQ(-ENOENT, vn_guest_answer(&self->other, &self->fault, ABORT));
+	if (has_stalls(&self->other))
+		EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
+						     vn_cmd_stall_term(STREAM)));
 	/* Tags are numbers of the guest: no number of mine names its fault. */
-	for (stag = 0; stag < 64; stag++)
+	for (stag = 0; has_stalls(&self->other) && stag < 64; stag++)
 		if (stag != vn_event_stag(&self->others_fault))
 			EXPECT_EQ(-ENOENT, vn_nested_command(self->other.fd,
 							     vn_cmd_resume(OTHER_STREAM, stag,
 									   VN_RESUME_ABORT)));
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->second, 1).state);
+	EXPECT_WAITING(self->device, 1);
+	EXPECT_WAITING(self->second, 1);
 
-	ASSERT_OK(vn_nested_command(self->other.fd,
-				    vn_cmd_stall_term(OTHER_STREAM)));
-	EXPECT_FAILED(self->second, 1, VN_ERROR_ABORTED);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
+	ASSERT_OK(vn_guest_answer(&self->other, &self->others_fault, ABORT));
+	EXPECT_ABORTED(&self->other, self->second, 1);
+	EXPECT_WAITING(self->device, 1);
 	ASSERT_OK(vn_respond(self->guest.fd, self->fault.cookie, ABORT));
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	EXPECT_STATS(self->guest.fd, faults, 1);
 	EXPECT_STATS(self->other.fd, faults, 1);
 }
@@ -552,23 +546,30 @@ TEST_F(one, of_another_device)
 
 	ASSERT_OK(vn_guest_bind(&self->guest, second, OTHER_STREAM));
 	ASSERT_OK(vn_guest_translate(&self->guest, OTHER_STREAM));
-	start_write(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
-	fault = next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
-	start_write(_metadata, second, 1, IOVA(1), SIZE, VN_NO_PASID);
-	other = next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
+	if (!has_stalls(&self->guest)) {
+		ASSERT_OK(vn_device_enable_ats(second, true));
+		ASSERT_OK(vn_device_enable_pri(second, WAITING_CREDITS));
+	}
+	write_waiting(_metadata, &self->guest, self->device, 1, IOVA(0), SIZE);
+	fault = next_waiting(_metadata, &self->guest);
+	write_waiting(_metadata, &self->guest, second, 1, IOVA(1), SIZE);
+	other = next_waiting(_metadata, &self->guest);
 	EXPECT_EQ(STREAM, fault.virtual_id);
 	EXPECT_EQ(OTHER_STREAM, other.virtual_id);
 
-	EXPECT_EQ(-ENOENT, vn_nested_command(self->guest.fd,
-					     vn_cmd_resume(OTHER_STREAM, vn_event_stag(&fault),
-							   VN_RESUME_ABORT)));
-	ASSERT_OK(vn_nested_command(self->guest.fd, vn_cmd_stall_term(STREAM)));
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(second, 1).state);
+	if (has_stalls(&self->guest))
+		EXPECT_EQ(-ENOENT,
+			  vn_nested_command(self->guest.fd,
+					    vn_cmd_resume(OTHER_STREAM,
+							  vn_event_stag(&fault),
+							  VN_RESUME_ABORT)));
+	ASSERT_OK(vn_guest_answer(&self->guest, &fault, ABORT));
+	EXPECT_ABORTED(&self->guest, self->device, 1);
+	EXPECT_WAITING(second, 1);
 
 	/* Its end is the end of its faults. */
 	ASSERT_OK(vn_nested_unbind(second->fd));
-	EXPECT_FAILED(second, 1, VN_ERROR_ABORTED);
+	EXPECT_ENDED(&self->guest, second, 1);
 	EXPECT_EQ(-ECANCELED, vn_respond(self->guest.fd, other.cookie, RETRY));
 	EXPECT_STATS(self->guest.fd, faults_aborted, 1);
 	ASSERT_OK(vn_testdev_quiet(second));

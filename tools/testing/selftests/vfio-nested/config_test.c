@@ -390,10 +390,13 @@ static void read_pri(struct __test_metadata *_metadata,
 	*allocation = get32(&now[at + PCI_PRI_ALLOC_REQ]);
 }
 
+/* On VT-d the kernel's own driver has page requests enabled all the time. */
 #define EXPECT_PRI(on) do {						\
 	bool __enabled;							\
 	uint32_t __allocation;						\
 									\
+	if (self->info.backend == VFIO_NESTED_BACKEND_VTD)		\
+		break;							\
 	read_pri(_metadata, self, &__enabled, &__allocation);		\
 	EXPECT_EQ(on, __enabled);					\
 	if (__enabled) {						\
@@ -415,6 +418,7 @@ TEST_F(config, page_requests_follow_the_guest)
 
 	if (expected_at(self, &capabilities[1]) <= 0)
 		SKIP(return, "no page requests for a guest");
+	NEED_SMMUV3(device, "page requests of the function are the host's");
 
 	/* Before the device is bound ... */
 	ASSERT_OK(vn_device_enable_pri(device, CREDITS));

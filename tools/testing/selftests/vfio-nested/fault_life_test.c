@@ -301,7 +301,7 @@ TEST_F(pending, context_is_replaced)
 	unsigned int i;
 
 	raise_all(_metadata, self);
-	ASSERT_OK(vn_guest_pasids(&scene->guest, VN_CDTABLE_LINEAR, 6));
+	ASSERT_OK(vn_guest_pasids(&scene->guest, 6));
 	ASSERT_OK(vn_guest_space(&scene->guest, &space, VN_SCENE_PASID,
 				 VN_SCENE_ASID + 1));
 	ASSERT_OK(vn_guest_translate(&scene->guest, VN_SCENE_STREAM));
@@ -373,6 +373,7 @@ TEST_F(pending, stage2_is_unmapped)
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	ASSERT_OK(vn_vm_map(&scene->vm, ipa, page, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_guest_name(&scene->guest, ipa, page, VN_PAGE));
 	raise_all(_metadata, self);
 	ASSERT_OK(vn_s1_map_at(&scene->space.s1, VN_SCENE_IOVA(0), ipa, VN_PROT_RW,
 			       VN_S1_LAST_LEVEL));
@@ -658,8 +659,9 @@ TEST_F(pending, device_is_removed)
 /* Modules stay while faults are pending in them. */
 TEST_F(pending, modules_stay)
 {
-	static const char *const modules[] = {
-		"vfio_pci_nested", "vfio_nested", "iommu_nested", "smmuv3_nested",
+	const char *const modules[] = {
+		"vfio_pci_nested", "vfio_nested", "iommu_nested",
+		self->scene.guest.arch->driver,
 	};
 	unsigned int i;
 

@@ -77,7 +77,7 @@ FIXTURE_TEARDOWN(load)
 	int __ret;							\
 									\
 	if ((i) >= nr_names)						\
-		SKIP(return, "needs %u devices that may stall", (i) + 1); \
+		SKIP(return, "needs %u devices that can wait", (i) + 1); \
 	self->scenes[i].kind = what;					\
 	__ret = vn_scene_open(&self->scenes[i], fd, RING);		\
 	if (__ret == -EOPNOTSUPP)					\
@@ -588,7 +588,7 @@ TEST_F_TIMEOUT(load, requests_and_events_flood_beside_requests, SLOW)
 
 int main(int argc, char **argv)
 {
-	struct vn_want want = { .engine = VN_TESTDEV, .can_stall = VN_YES };
+	struct vn_want want = { .engine = VN_TESTDEV };
 
 	while (nr_names < SCENES &&
 	       !vn_session_pick(&want, names, nr_names, names[nr_names]))

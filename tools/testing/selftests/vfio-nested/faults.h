@@ -11,20 +11,9 @@
 #include <time.h>
 
 #include "capability.h"
-#include "cdtable.h"
 #include "fault.h"
 #include "test.h"
 #include "testdev.h"
-
-/* Skips the test unless the guest may use what VFIO_NESTED_CAP_@cap stands for. */
-#define NEED_CAP(device, cap) do {					\
-	struct vfio_nested_info __info;					\
-									\
-	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
-	if (!(__info.caps & VFIO_NESTED_CAP_##cap))			\
-		SKIP(return, "%.15s: a guest has no " #cap " here",	\
-		     (device)->pci.name);				\
-} while (0)
 
 /* Each channel has a page of the buffer, behind that of the engine. */
 #define BUFFER_OF(channel)	(VN_PAGE * ((channel) + 1))
@@ -148,7 +137,7 @@ static inline void start_stalls(struct __test_metadata *_metadata,
 	ASSERT_OK(vn_guest_bind(guest, device, stream));
 	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
 	if (cdmax)
-		ASSERT_OK(vn_guest_pasids(guest, VN_CDTABLE_LINEAR, cdmax));
+		ASSERT_OK(vn_guest_pasids(guest, cdmax));
 	vn_guest_stalls(guest);
 	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, entries, -1));
 	ASSERT_OK(vn_guest_translate(guest, stream));
@@ -200,7 +189,7 @@ static inline void start_asking(struct __test_metadata *_metadata,
 		ASSERT_OK(vn_nested_unbind(device->fd));
 		ASSERT_OK(vn_guest_bind(guest, device, stream));
 	}
-	ASSERT_OK(vn_guest_pasids(guest, VN_CDTABLE_LINEAR, 4));
+	ASSERT_OK(vn_guest_pasids(guest, 4));
 	ASSERT_OK(vn_guest_space(guest, &asking->space, THE_PASID, ASID + 1));
 	guest->ats = true;
 	ASSERT_OK(vn_device_enable_pasid(device));
@@ -275,5 +264,100 @@ static inline uint64_t map_for(struct __test_metadata *_metadata,
 	ASSERT_OK(vn_s1_map_at(s1, iova, ipa, VN_PROT_RW, VN_S1_LAST_LEVEL));
 	return ipa;
 }
+
+/* --- Waiting, in whichever way a device can ---------------------------------- */
+
+/* Credits that the guest gives for page requests */
+#define WAITING_CREDITS	64
+
+/* Skips the test unless the device may stall, or ask for pages. */
+#define NEED_WAITING(device) do {					\
+	struct vfio_nested_info __info;					\
+									\
+	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
+	if (!(__info.caps & (VFIO_NESTED_CAP_STALL | VFIO_NESTED_CAP_PRI)))\
+		SKIP(return, "%.15s: a guest has no recoverable faults here",\
+		     (device)->pci.name);				\
+} while (0)
+
+static inline bool has_stalls(const struct vn_guest *guest)
+{
+	return guest->info.caps & VFIO_NESTED_CAP_STALL;
+}
+
+/* A guest whose device stalls if it may, and else asks for pages, without PASID */
+static inline void start_waiting(struct __test_metadata *_metadata,
+				 struct vn_guest *guest, struct vn_device *device,
+				 uint32_t stream, uint32_t entries)
+{
+	vn_nested_unbind(device->fd);
+	ASSERT_OK(vn_engine_revive(device));
+	ASSERT_OK(vn_guest_open(guest, device->vm));
+	ASSERT_OK(vn_guest_bind(guest, device, stream));
+	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, entries, -1));
+	if (has_stalls(guest))
+		vn_guest_stalls(guest);
+	else
+		guest->ats = true;
+	ASSERT_OK(vn_guest_translate(guest, stream));
+	if (has_stalls(guest))
+		return;
+	ASSERT_OK(vn_device_enable_ats(device, true));
+	ASSERT_OK(vn_device_enable_pri(device, WAITING_CREDITS));
+}
+
+static inline uint32_t waiting_flags(const struct vn_guest *guest)
+{
+	return has_stalls(guest) ? VN_ACCESS_STALL : VN_ACCESS_ATS | VN_ACCESS_PRI;
+}
+
+/* Starts to write @size bytes; the device waits if nothing is mapped there. */
+static inline void write_waiting(struct __test_metadata *_metadata,
+				 const struct vn_guest *guest,
+				 struct vn_device *device, unsigned int channel,
+				 uint64_t iova, unsigned int size)
+{
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .flags = waiting_flags(guest), .iova = iova,
+		.length = size, .buffer = BUFFER_OF(channel),
+	};
+
+	fill_buffer(device, channel, size);
+	ASSERT_OK(vn_testdev_start(device, channel, &access));
+}
+
+static inline struct vfio_nested_fault
+next_waiting(struct __test_metadata *_metadata, struct vn_guest *guest)
+{
+	return next_fault(_metadata, guest, has_stalls(guest) ?
+			  VFIO_NESTED_FAULT_STALL :
+			  VFIO_NESTED_FAULT_PAGE_REQUEST);
+}
+
+#define EXPECT_WAITING(device, channel) do {				\
+	enum vn_channel_state __state =					\
+		vn_testdev_status(device, channel).state;		\
+									\
+	EXPECT_TRUE(__state == VN_CHANNEL_STALLED ||			\
+		    __state == VN_CHANNEL_WAITING)			\
+		TH_LOG("channel %u is %s", channel,			\
+		       vn_channel_state_name(__state));			\
+} while (0)
+
+/* What the device is told when its access is aborted; when nobody can answer any more */
+static inline enum vn_channel_error aborted(const struct vn_guest *guest)
+{
+	return has_stalls(guest) ? VN_ERROR_ABORTED : VN_ERROR_PAGE_INVALID;
+}
+
+#define EXPECT_ABORTED(guest, device, channel)				\
+	EXPECT_FAILED(device, channel, aborted(guest))
+#define EXPECT_ENDED(guest, device, channel) do {			\
+	if (has_stalls(guest))						\
+		EXPECT_FAILED(device, channel, VN_ERROR_ABORTED);	\
+	else								\
+		expect_ended(_metadata, device, channel);		\
+} while (0)
 
 #endif /* VN_FAULTS_H */

@@ -65,8 +65,7 @@ TEST_F(devices, share_a_table)
 
 	/* One invalidation is for both. */
 	remap(_metadata, guest, self->new);
-	ASSERT_OK(vn_nested_command(guest->fd,
-				    vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(0))));
+	ASSERT_OK(vn_guest_forget_page(guest, IOVA(0)));
 	EXPECT_LANDS(self->first, IOVA(0), self->new);
 	EXPECT_LANDS(self->second, IOVA(0), self->new);
 	EXPECT_TRUE(vn_intact(guest->vm, self->old));
@@ -105,9 +104,10 @@ TEST_F(devices, one_leaves)
 	ASSERT_OK(vn_nested_unbind(self->first->fd));
 	EXPECT_LANDS(self->first, self->old, self->old);
 	EXPECT_LANDS(self->second, IOVA(0), self->old);
-	EXPECT_EQ(-ENOENT, vn_nested_command(guest->fd,
-					     vn_cmd_cfgi_cd_all(STREAM)));
-	EXPECT_OK(vn_nested_command(guest->fd, vn_cmd_cfgi_cd_all(STREAM2)));
+	if (guest->arch == &vn_arch_smmuv3)
+		EXPECT_EQ(-ENOENT, vn_nested_command(guest->fd,
+						     vn_cmd_cfgi_cd_all(STREAM)));
+	EXPECT_OK(vn_guest_command(guest, guest->arch->reread_all(STREAM2)));
 	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
 	EXPECT_EQ(1, stats.bindings);
 
@@ -125,6 +125,7 @@ TEST_F(devices, events_name_the_device)
 	struct vn_guest *guest = &self->guest;
 	struct vfio_nested_fault fault;
 
+	NEED_CAP(self->first, EVENTS);
 	ASSERT_OK(vn_guest_translate(guest, STREAM));
 	ASSERT_OK(vn_guest_translate(guest, STREAM2));
 	vn_dma_write(self->second, HOLE);
@@ -144,6 +145,7 @@ TEST_F(devices, cfgi_cd_names_the_device)
 	struct vn_guest *guest = &self->guest;
 	uint64_t words[VN_CD_WORDS], cd = guest->cd;
 
+	NEED_SMMUV3(self->first, "its descriptors are cached for each device");
 	if (!certain(self->first) || !certain(self->second))
 		SKIP(return, "hardware may forget more than it must");
 	ASSERT_OK(vn_guest_translate(guest, STREAM));
@@ -211,9 +213,10 @@ TEST_F(machines, reach_their_own_memory)
 /* What one invalidates, the other still has in the cache. Both ways. */
 TEST_F(machines, invalidate_their_own_translations)
 {
-	static const uint8_t opcodes[] = {
-		VN_CMD_TLBI_NH_VA, VN_CMD_TLBI_NH_ASID, VN_CMD_TLBI_NH_ALL,
-		VN_CMD_TLBI_NSNH_ALL,
+	const struct vn_arch *arch = self->guest[0].arch;
+	const struct vn_command commands[] = {
+		arch->of_page(0, ASID, IOVA(0)), arch->of_space(0, ASID),
+		arch->all(),
 	};
 	unsigned int i, k;
 
@@ -226,21 +229,12 @@ TEST_F(machines, invalidate_their_own_translations)
 			continue;
 		EXPECT_LANDS(self->device[i], IOVA(0), self->old[i]);
 		remap(_metadata, victim, self->new[i]);
-		for (k = 0; k < VN_ARRAY_SIZE(opcodes); k++) {
-			bool asid = opcodes[k] == VN_CMD_TLBI_NH_VA ||
-				    opcodes[k] == VN_CMD_TLBI_NH_ASID;
-			bool va = opcodes[k] == VN_CMD_TLBI_NH_VA;
-
-			ASSERT_OK(vn_nested_command(self->guest[!i].fd,
-						    vn_cmd_tlbi(opcodes[k],
-								asid ? ASID : 0,
-								va ? IOVA(0) : 0)));
+		for (k = 0; k < VN_ARRAY_SIZE(commands); k++) {
+			ASSERT_OK(vn_guest_command(&self->guest[!i], commands[k]));
 			EXPECT_LANDS(self->device[i], IOVA(0), self->old[i]);
 		}
 		/* Its own does it. */
-		ASSERT_OK(vn_nested_command(victim->fd,
-					    vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID,
-							IOVA(0))));
+		ASSERT_OK(vn_guest_forget_page(victim, IOVA(0)));
 		EXPECT_LANDS(self->device[i], IOVA(0), self->new[i]);
 	}
 }
@@ -251,6 +245,7 @@ TEST_F(machines, invalidate_their_own_descriptors)
 	struct vn_guest *victim = &self->guest[0];
 	uint64_t words[VN_CD_WORDS], cd = victim->cd;
 
+	NEED_SMMUV3(self->device[0], "its descriptors are cached");
 	if (!certain(self->device[0]))
 		SKIP(return, "hardware may forget more than it must");
 	EXPECT_LANDS(self->device[0], IOVA(0), self->old[0]);
@@ -272,6 +267,7 @@ TEST_F(machines, get_their_own_events)
 	struct vfio_nested_fault fault;
 	unsigned int i;
 
+	NEED_CAP(self->device[0], EVENTS);
 	for (i = 0; i < 2; i++) {
 		vn_dma_write(self->device[i], HOLE + i * VN_PAGE);
 		ASSERT_EQ(1, vn_ring_wait(&self->guest[i].ring, &fault,
@@ -299,6 +295,8 @@ TEST_F(machines, do_not_see_each_others_stage2)
 	/* Something that only the second one has, at an address of its own */
 	ASSERT_OK(vn_vm_map(self->guest[1].vm, VN_RAM_IPA + VN_RAM_SIZE, secret,
 			    VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_guest_name(&self->guest[1], VN_RAM_IPA + VN_RAM_SIZE, secret,
+				VN_PAGE));
 	remap(_metadata, &self->guest[0], VN_RAM_IPA + VN_RAM_SIZE);
 	EXPECT_REFUSED(self->device[0], IOVA(0));
 	EXPECT_EQ(0x5a, *(uint8_t *)secret);
@@ -351,16 +349,16 @@ TEST_F(machines, next_one_finds_nothing_in_the_caches)
 }
 
 /* More commands than can be done in a moment, again and again until killed */
-static void invalidate_for_ever(int fd)
+static void invalidate_for_ever(const struct vn_guest *guest)
 {
-	static struct vfio_nested_command_smmuv3 list[1 << 20];
+	static struct vn_command list[1 << 20];
 	uint32_t i, num;
 
 	for (i = 0; i < VN_ARRAY_SIZE(list); i++)
-		list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(i % 64));
+		list[i] = guest->arch->of_page(0, ASID, IOVA(i % 64));
 	do {
 		num = VN_ARRAY_SIZE(list);
-	} while (!vn_nested_invalidate(fd, list, &num));
+	} while (!vn_guest_commands(guest, list, &num));
 	_exit(1);
 }
 
@@ -375,12 +373,12 @@ TEST_F_TIMEOUT(machines, one_is_busy_for_long, SLOW)
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
-		invalidate_for_ever(self->guest[0].fd);
+		invalidate_for_ever(&self->guest[0]);
 	vn_sleep_ms(300);
 	for (i = 0; i < 2; i++) {
 		struct vn_guest *guest = &self->guest[i];
 
-		ASSERT_OK(vn_nested_command(guest->fd, vn_cmd_sync()));
+		ASSERT_OK(vn_guest_command(guest, guest->arch->barrier()));
 		ASSERT_OK(vn_guest_translate(guest, STREAM));
 		EXPECT_LANDS(self->device[i], IOVA(0), self->old[i]);
 	}

@@ -9,7 +9,7 @@
 #include "faults.h"
 
 static const struct vn_want wants[] = {
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES },
+	{ .engine = VN_TESTDEV },
 };
 
 #define CREDITS		32
@@ -89,15 +89,13 @@ TEST_F(stop, pending_faults_stay)
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	ASSERT_OK(vn_pci_policy(self->device->pci.name, "fault_deadline_ms",
 				"3000"));
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
+	ASSERT_OK(vn_guest_bind(&self->guest, self->device, STREAM));
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	start_write(_metadata, self->device, 1, IOVA(1), SIZE, VN_NO_PASID);
 	fault = next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
 	ASSERT_OK(vn_nested_set_run(self->guest.fd, STREAM, STOP));
 	EXPECT_EQ(-EBUSY, vn_respond(self->guest.fd, fault.cookie, RETRY));
-	EXPECT_EQ(-EBUSY, vn_nested_command(self->guest.fd,
-					    vn_cmd_resume(STREAM, vn_event_stag(&fault),
-							  VN_RESUME_RETRY)));
+	EXPECT_EQ(-EBUSY, vn_guest_answer(&self->guest, &fault, RETRY));
 	vn_sleep_ms(4500);
 	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
 	stats = expect_balance(_metadata, self->guest.fd);
@@ -144,7 +142,7 @@ TEST_F(stop, unbind)
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
 	EXPECT_STATS(self->guest.fd, faults_aborted, 1);
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
+	ASSERT_OK(vn_guest_bind(&self->guest, self->device, STREAM));
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	start_write(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
 	EXPECT_DONE(self->device, 1);
@@ -194,10 +192,9 @@ TEST_F(stop, save_when)
 	ASSERT_OK(vn_nested_save(self->guest.fd, STREAM, &saved, &len));
 	EXPECT_EQ(sizeof(saved.state), len);
 	EXPECT_EQ(sizeof(saved.state), saved.state.size);
-	EXPECT_EQ(VFIO_NESTED_BACKEND_SMMUV3, saved.state.backend);
-	EXPECT_EQ(VFIO_NESTED_CONTEXT_SMMUV3, saved.state.context_type);
-	EXPECT_EQ(sizeof(struct vfio_nested_context_smmuv3),
-		  saved.state.context_len);
+	EXPECT_EQ(self->guest.arch->backend, saved.state.backend);
+	EXPECT_EQ(self->guest.arch->context_type, saved.state.context_type);
+	EXPECT_EQ(self->guest.arch->context_len, saved.state.context_len);
 	EXPECT_EQ(sizeof(struct vfio_nested_fault), saved.state.fault_len);
 	EXPECT_EQ(0, saved.state.fault_num);
 	/* It has not been taken away. */
@@ -283,7 +280,7 @@ TEST_F(migrate, to_another)
 {
 	struct vfio_nested_fault faults[PENDING], fault;
 	struct vfio_nested_stats stats;
-	uint64_t ipa[PENDING];
+	uint64_t ipa[PENDING], raw[4];
 	unsigned int i;
 
 	ask_and_save(_metadata, self, PENDING, faults);
@@ -310,18 +307,15 @@ TEST_F(migrate, to_another)
 		EXPECT_EQ(faults[i].flags | VFIO_NESTED_FAULT_RESTORED,
 			  fault.flags);
 		EXPECT_EQ(NEXT_STREAM, fault.virtual_id);
-		EXPECT_EQ(NEXT_STREAM, le64toh(fault.raw[0]) & 0xffffffff);
+		self->next.arch->raw_page_request(&fault, raw);
+		EXPECT_EQ(0, memcmp(raw, fault.raw, sizeof(raw)));
 		EXPECT_NE(0, fault.cookie);
 		EXPECT_NE(faults[i].cookie, fault.cookie);
 		EXPECT_EQ(-ENOENT, vn_respond(self->next.fd, faults[i].cookie,
 					      RETRY));
 		ipa[i] = map_for(_metadata, &self->asking, i % 2, PAGE_AT(i));
 		if (i == 1) {
-			ASSERT_OK(vn_nested_command(self->next.fd,
-						    vn_cmd_pri_resp(NEXT_STREAM,
-								    VN_PASID(THE_PASID),
-						  fault.group,
-						  VN_PRI_RESP_SUCCESS)));
+			ASSERT_OK(vn_guest_answer(&self->next, &fault, RETRY));
 		} else {
 			ASSERT_OK(vn_respond(self->next.fd, fault.cookie, RETRY));
 		}
@@ -349,7 +343,7 @@ TEST_F(migrate, to_the_same)
 
 	ask_and_save(_metadata, self, PENDING, faults);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest->fd, STREAM));
+	ASSERT_OK(vn_guest_bind(self->guest, self->device, STREAM));
 	ASSERT_OK(vn_nested_set_run(self->guest->fd, STREAM, STOP));
 	ASSERT_OK(vn_nested_restore(self->guest->fd, STREAM, &self->saved,
 				    self->len));
@@ -383,7 +377,7 @@ TEST_F(migrate, twice)
 			    sizeof(again.state)));
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	EXPECT_STATS(self->next.fd, faults_moved, PENDING);
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->next.fd, STREAM));
+	ASSERT_OK(vn_guest_bind(&self->next, self->device, STREAM));
 	ASSERT_OK(vn_nested_set_run(self->next.fd, STREAM, STOP));
 	ASSERT_OK(vn_nested_restore(self->next.fd, STREAM, &again, len));
 	ASSERT_OK(vn_nested_set_run(self->next.fd, STREAM, RUN));
@@ -442,7 +436,7 @@ TEST_F(migrate, restore_when)
 		expect_ended(_metadata, self->device, i);
 	EXPECT_STATS(self->next.fd, faults_aborted, PENDING);
 	/* Not while it runs */
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->next.fd, NEXT_STREAM));
+	ASSERT_OK(vn_guest_bind(&self->next, self->device, NEXT_STREAM));
 	EXPECT_EQ(-EBUSY, vn_nested_restore(self->next.fd, NEXT_STREAM,
 					    &self->saved, self->len));
 }
@@ -472,7 +466,8 @@ TEST_F_TIMEOUT(migrate, what_is_not_consistent, SLOW)
 	EXPECT_BAD(-EINVAL, bad.state.size += 4);
 	EXPECT_BAD(-EINVAL, bad.state.size = ~0U);
 	EXPECT_BAD(-EOPNOTSUPP, bad.state.flags = 1);
-	EXPECT_BAD(-EOPNOTSUPP, bad.state.backend = VFIO_NESTED_BACKEND_VTD);
+	EXPECT_BAD(-EOPNOTSUPP, bad.state.backend ^= VFIO_NESTED_BACKEND_SMMUV3 ^
+						     VFIO_NESTED_BACKEND_VTD);
 	EXPECT_BAD(-EOPNOTSUPP, bad.state.context_type = 77);
 	EXPECT_BAD(-EINVAL, bad.state.context_len += 8);
 	EXPECT_BAD(-EINVAL, bad.state.context_len = ~0U);
@@ -496,8 +491,8 @@ TEST_F_TIMEOUT(migrate, what_is_not_consistent, SLOW)
 	EXPECT_BAD(-EINVAL, bad.records[2].flags |= 1U << 31);
 	/* The same group twice */
 	EXPECT_BAD(-EINVAL, bad.records[2] = bad.records[0]);
-	/* A context that is not legal */
-	EXPECT_BAD(-EINVAL, bad.state.context[0] = 0x0f);
+	/* A context that is not legal: reserved for both architectures */
+	EXPECT_BAD(-EINVAL, bad.state.context[15] = 0x80);
 
 	/* Lengths of all sizes */
 	for (len = 0; len < self->len; len += 40)
@@ -544,6 +539,8 @@ FIXTURE(context) {
 	uint64_t page;
 };
 
+#define STAGE1	~0U
+
 FIXTURE_VARIANT(context) {
 	uint32_t type;
 };
@@ -551,7 +548,8 @@ FIXTURE_VARIANT(context) {
 FIXTURE_VARIANT_ADD(context, clear) { .type = VFIO_NESTED_CONTEXT_CLEAR, };
 FIXTURE_VARIANT_ADD(context, bypass) { .type = VFIO_NESTED_CONTEXT_BYPASS, };
 FIXTURE_VARIANT_ADD(context, abort) { .type = VFIO_NESTED_CONTEXT_ABORT, };
-FIXTURE_VARIANT_ADD(context, smmuv3) { .type = VFIO_NESTED_CONTEXT_SMMUV3, };
+/* The guest's own, of whichever architecture */
+FIXTURE_VARIANT_ADD(context, stage1) { .type = STAGE1, };
 
 FIXTURE_SETUP(context)
 {
@@ -573,23 +571,24 @@ TEST_F(context, is_in_force_again)
 	struct saved saved = {};
 	uint32_t len = sizeof(saved);
 
-	if (variant->type == VFIO_NESTED_CONTEXT_SMMUV3)
+	if (variant->type == STAGE1)
 		ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	else
 		ASSERT_OK(vn_nested_set_context(self->guest.fd, STREAM,
 						variant->type));
 	ASSERT_OK(vn_nested_set_run(self->guest.fd, STREAM, STOP));
 	ASSERT_OK(vn_nested_save(self->guest.fd, STREAM, &saved, &len));
-	EXPECT_EQ(variant->type, saved.state.context_type);
+	EXPECT_EQ(variant->type == STAGE1 ? self->guest.arch->context_type :
+		  variant->type, saved.state.context_type);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
+	ASSERT_OK(vn_guest_bind(&self->guest, self->device, STREAM));
 	ASSERT_OK(vn_nested_set_run(self->guest.fd, STREAM, STOP));
 	ASSERT_OK(vn_nested_restore(self->guest.fd, STREAM, &saved, len));
 	EXPECT_REFUSED(self->device, IOVA(0));
 	EXPECT_REFUSED(self->device, self->page);
 	ASSERT_OK(vn_nested_set_run(self->guest.fd, STREAM, RUN));
 	switch (variant->type) {
-	case VFIO_NESTED_CONTEXT_SMMUV3:
+	case STAGE1:
 		EXPECT_LANDS(self->device, IOVA(0), self->page);
 		break;
 	case VFIO_NESTED_CONTEXT_ABORT:

@@ -330,8 +330,9 @@ static void build_spaces(struct demo *demo)
 		fail(demo->device.pci.name, "it has no PASIDs");
 	must(vn_guest_stage1(guest, vn_guest_granule(guest), 48, ASID),
 	     "stage 1");
-	must(vn_guest_pasids(guest, guest->smmu.cd2l ? VN_CDTABLE_4K :
-			     VN_CDTABLE_LINEAR, 8), "table of descriptors");
+	if (guest->smmu.cd2l)
+		guest->cd_format = VN_CDTABLE_4K;
+	must(vn_guest_pasids(guest, 8), "table of descriptors");
 	must(vn_guest_space(guest, &demo->space, PASID, ASID + 1), "stage 1");
 	vn_guest_stalls(guest);
 	guest->ats = info->caps & VFIO_NESTED_CAP_ATS;

@@ -7,11 +7,11 @@
 #include "faults.h"
 
 static const struct vn_want wants[] = {
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES },
+	{ .engine = VN_TESTDEV },
 	/* Firmware does not say that it may stall. */
 	{ .engine = VN_TESTDEV, .can_stall = VN_NO },
 	/* Of another virtual machine */
-	{ .engine = VN_TESTDEV, .can_stall = VN_YES, .vm = 1 },
+	{ .engine = VN_TESTDEV, .vm = 1 },
 };
 
 #define OTHER_STREAM	0x20
@@ -71,7 +71,7 @@ FIXTURE_SETUP(policy)
 {
 	self->device = NEED_DEVICE(0);
 	unbind_all();
-	NEED_CAP(self->device, STALL);
+	NEED_WAITING(self->device);
 	ASSERT_OK(read_settings(self->device, &self->settings));
 	ASSERT_OK(vn_guest_open(&self->guest, self->device->vm));
 }
@@ -87,16 +87,16 @@ FIXTURE_TEARDOWN(policy)
 static void start(struct __test_metadata *_metadata, FIXTURE_DATA(policy) *self)
 {
 	close(self->guest.fd);
-	start_stalls(_metadata, &self->guest, self->device, STREAM, RING, 0);
+	start_waiting(_metadata, &self->guest, self->device, STREAM, RING);
 }
 
-static struct vfio_nested_fault stall(struct __test_metadata *_metadata,
-				      FIXTURE_DATA(policy) *self,
-				      unsigned int channel)
+static struct vfio_nested_fault wait_on(struct __test_metadata *_metadata,
+					FIXTURE_DATA(policy) *self,
+					unsigned int channel)
 {
-	start_write(_metadata, self->device, channel, PAGE_AT(channel), SIZE,
-		    VN_NO_PASID);
-	return next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
+	write_waiting(_metadata, &self->guest, self->device, channel,
+		      PAGE_AT(channel), SIZE);
+	return next_waiting(_metadata, &self->guest);
 }
 
 /* --- Who may stall -------------------------------------------------------------- */
@@ -115,8 +115,8 @@ FIXTURE_SETUP(leave)
 	unbind_all();
 	ASSERT_OK(read_settings(self->device, &self->settings));
 	ASSERT_OK(vn_nested_info(self->device->fd, &info, NULL));
-	if (!info.max_pending)
-		SKIP(return, "the SMMU stalls nothing");
+	if (!info.max_pending || info.backend != VFIO_NESTED_BACKEND_SMMUV3)
+		SKIP(return, "the IOMMU stalls nothing");
 	EXPECT_EQ(0, self->settings.may_stall);
 }
 
@@ -222,8 +222,8 @@ TEST_F(policy, deadline)
 	EXPECT_EQ(SHORT_MS, info.fault_deadline_ms);
 
 	begin = vn_now_ms();
-	fault = stall(_metadata, self, 1);
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	fault = wait_on(_metadata, self, 1);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	took = vn_now_ms() - begin;
 	EXPECT_LE(SHORT_MS, took);
 	/* The host may be busy; a deadline of another setting is not taken for it. */
@@ -232,9 +232,9 @@ TEST_F(policy, deadline)
 
 	/* Too late, in each way to say it */
 	EXPECT_EQ(-ETIMEDOUT, vn_respond(self->guest.fd, fault.cookie, RETRY));
-	EXPECT_EQ(-ETIMEDOUT, vn_nested_command(self->guest.fd,
-						vn_cmd_resume(STREAM, vn_event_stag(&fault),
-							      VN_RESUME_RETRY)));
+	/* A group's number names none any more. */
+	EXPECT_EQ(has_stalls(&self->guest) ? -ETIMEDOUT : -ENOENT,
+		  vn_guest_answer(&self->guest, &fault, RETRY));
 	stats = expect_balance(_metadata, self->guest.fd);
 	EXPECT_EQ(2, stats.responses_refused);
 	EXPECT_EQ(0, stats.faults_answered);
@@ -251,15 +251,15 @@ TEST_F(policy, deadline_of_each)
 	start(_metadata, self);
 	for (i = 0; i < 4; i++) {
 		begin[i] = vn_now_ms();
-		faults[i] = stall(_metadata, self, i);
+		faults[i] = wait_on(_metadata, self, i);
 		vn_sleep_ms(150);
 	}
 	ASSERT_OK(vn_respond(self->guest.fd, faults[1].cookie, ABORT));
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	for (i = 0; i < 4; i++) {
 		if (i == 1)
 			continue;
-		EXPECT_FAILED(self->device, i, VN_ERROR_ABORTED);
+		EXPECT_ABORTED(&self->guest, self->device, i);
 		took = vn_now_ms() - begin[i];
 		EXPECT_LE(3000, took) TH_LOG("channel %u", i);
 	}
@@ -272,9 +272,10 @@ TEST_F(policy, deadline_of_what_is_held_back)
 {
 	unsigned int i;
 
+	NEED_CAP(self->device, STALL);
 	ASSERT_OK(set(self->device, "fault_deadline_ms", SHORT_MS));
 	close(self->guest.fd);
-	start_stalls(_metadata, &self->guest, self->device, STREAM, 8, 0);
+	start_waiting(_metadata, &self->guest, self->device, STREAM, 8);
 	for (i = 0; i < VN_TESTDEV_CHANNELS; i++) {
 		const struct vn_access access = {
 			.op = VN_OP_WRITE, .flags = VN_ACCESS_STALL,
@@ -286,7 +287,7 @@ TEST_F(policy, deadline_of_what_is_held_back)
 	}
 	EXPECT_STATS(self->guest.fd, faults, 2 * VN_TESTDEV_CHANNELS);
 	for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
-		EXPECT_FAILED(self->device, i, VN_ERROR_ABORTED);
+		EXPECT_ABORTED(&self->guest, self->device, i);
 	EXPECT_STATS(self->guest.fd, faults_expired, 2 * VN_TESTDEV_CHANNELS);
 	EXPECT_STATS(self->guest.fd, faults_delivered, 8);
 	EXPECT_EQ(8, vn_ring_drain(&self->guest.ring, 3 * SOON_MS));
@@ -302,10 +303,10 @@ TEST_F(policy, deadline_off)
 	start(_metadata, self);
 	ASSERT_OK(vn_nested_info(self->device->fd, &info, NULL));
 	EXPECT_EQ(0, info.fault_deadline_ms);
-	fault = stall(_metadata, self, 1);
+	fault = wait_on(_metadata, self, 1);
 	/* Longer than the default */
 	vn_sleep_ms(11000);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
+	EXPECT_WAITING(self->device, 1);
 	ipa = map_page(_metadata, &self->guest, PAGE_AT(1), VN_PROT_RW);
 	ASSERT_OK(vn_respond(self->guest.fd, fault.cookie, RETRY));
 	EXPECT_DONE(self->device, 1);
@@ -326,10 +327,10 @@ TEST_F(policy, deadline_default)
 		     info.fault_deadline_ms);
 	start(_metadata, self);
 	begin = vn_now_ms();
-	fault = stall(_metadata, self, 1);
+	fault = wait_on(_metadata, self, 1);
 	vn_sleep_ms(7000);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	EXPECT_WAITING(self->device, 1);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	took = vn_now_ms() - begin;
 	EXPECT_LE(10000, took);
 	EXPECT_EQ(-ETIMEDOUT, vn_respond(self->guest.fd, fault.cookie, RETRY));
@@ -343,16 +344,16 @@ TEST_F(policy, deadline_of_this_binding)
 	ASSERT_OK(set(self->device, "fault_deadline_ms", 0));
 	start(_metadata, self);
 	ASSERT_OK(set(self->device, "fault_deadline_ms", SHORT_MS));
-	fault = stall(_metadata, self, 1);
+	fault = wait_on(_metadata, self, 1);
 	vn_sleep_ms(4 * SHORT_MS);
-	EXPECT_EQ(VN_CHANNEL_STALLED, vn_testdev_status(self->device, 1).state);
+	EXPECT_WAITING(self->device, 1);
 	EXPECT_OK(vn_respond(self->guest.fd, fault.cookie, ABORT));
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	ASSERT_OK(vn_nested_bind(self->device->fd, self->guest.fd, STREAM));
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
-	stall(_metadata, self, 1);
-	EXPECT_FAILED(self->device, 1, VN_ERROR_ABORTED);
+	wait_on(_metadata, self, 1);
+	EXPECT_ABORTED(&self->guest, self->device, 1);
 	EXPECT_STATS(self->guest.fd, faults_expired, 1);
 }
 
@@ -386,9 +387,9 @@ TEST_F(policy, deadline_of_page_requests)
 
 TEST_F(policy, quota)
 {
-	const struct vn_access access = {
-		.op = VN_OP_WRITE, .flags = VN_ACCESS_STALL,
-		.iova = PAGE_AT(8), .length = SIZE, .buffer = BUFFER_OF(3),
+	struct vn_access access = {
+		.op = VN_OP_WRITE, .iova = PAGE_AT(8), .length = SIZE,
+		.buffer = BUFFER_OF(3),
 	};
 	struct vfio_nested_fault faults[3], fault;
 	struct vfio_nested_info info;
@@ -396,25 +397,25 @@ TEST_F(policy, quota)
 
 	ASSERT_OK(set(self->device, "fault_quota", 3));
 	start(_metadata, self);
+	access.flags = waiting_flags(&self->guest);
 	ASSERT_OK(vn_nested_info(self->device->fd, &info, NULL));
 	EXPECT_EQ(3, info.fault_quota);
 	for (i = 0; i < 3; i++)
-		faults[i] = stall(_metadata, self, i);
+		faults[i] = wait_on(_metadata, self, i);
 
 	/* One more is aborted at once, and counted; its guest is not asked. */
 	ASSERT_OK(vn_testdev_start(self->device, 3, &access));
-	EXPECT_FAILED(self->device, 3, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 3);
 	EXPECT_STATS(self->guest.fd, faults_refused, 1);
 	EXPECT_EQ(0, vn_ring_drain(&self->guest.ring, SOON_MS));
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(VN_CHANNEL_STALLED,
-			  vn_testdev_status(self->device, i).state);
+		EXPECT_WAITING(self->device, i);
 
 	/* An answer makes room. */
 	ASSERT_OK(vn_respond(self->guest.fd, faults[0].cookie, ABORT));
-	EXPECT_FAILED(self->device, 0, VN_ERROR_ABORTED);
+	EXPECT_ABORTED(&self->guest, self->device, 0);
 	ASSERT_OK(vn_testdev_start(self->device, 3, &access));
-	fault = next_fault(_metadata, &self->guest, VFIO_NESTED_FAULT_STALL);
+	fault = next_waiting(_metadata, &self->guest);
 	EXPECT_EQ(access.iova, fault.address);
 	EXPECT_STATS(self->guest.fd, faults, 5);
 	EXPECT_STATS(self->guest.fd, faults_pending, 3);
@@ -517,6 +518,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 	uint64_t ipa, quiet;
 	unsigned int i, rounds = 0, throttled = 0;
 
+	NEED_CAP(self->device, STALL);
 	ASSERT_OK(set(self->device, "fault_quota", 1));
 	start(_metadata, self);
 	start_stalls(_metadata, &good, other, OTHER_STREAM, RING, 0);
@@ -528,8 +530,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 	do {
 		/* The other guest's faults come, and are answered. */
 		vn_s1_unmap(&good.s1, IOVA(0));
-		ASSERT_OK(vn_nested_command(good.fd,
-					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+		ASSERT_OK(vn_guest_forget(&good));
 		vn_poison(good.vm, ipa);
 		start_write(_metadata, other, 1, IOVA(0), SIZE, VN_NO_PASID);
 		fault = next_fault(_metadata, &good, VFIO_NESTED_FAULT_STALL);
@@ -579,7 +580,7 @@ TEST_F_TIMEOUT(policy, flood_and_recovery, SLOW)
 	EXPECT_STATS(self->guest.fd, faults_pending, 0);
 	ASSERT_OK(vn_guest_translate(&self->guest, STREAM));
 	vn_ring_drain(&self->guest.ring, SOON_MS);
-	fault = stall(_metadata, self, 1);
+	fault = wait_on(_metadata, self, 1);
 	ipa = map_page(_metadata, &self->guest, PAGE_AT(1), VN_PROT_RW);
 	ASSERT_OK(vn_respond(self->guest.fd, fault.cookie, RETRY));
 	EXPECT_DONE(self->device, 1);
@@ -608,6 +609,7 @@ TEST_F_TIMEOUT(policy, fair_share, SLOW)
 	unsigned int i, served = 0;
 	uint64_t ipa;
 
+	NEED_CAP(self->device, STALL);
 	start(_metadata, self);
 	start_stalls(_metadata, &good, other, OTHER_STREAM, RING, 0);
 	/* All that there is, and more: the hardware holds the rest itself. */
@@ -619,8 +621,7 @@ TEST_F_TIMEOUT(policy, fair_share, SLOW)
 	ipa = map_page(_metadata, &good, IOVA(0), VN_PROT_RW);
 	for (i = 0; i < 20; i++) {
 		vn_s1_unmap(&good.s1, IOVA(0));
-		ASSERT_OK(vn_nested_command(good.fd,
-					    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+		ASSERT_OK(vn_guest_forget(&good));
 		vn_poison(good.vm, ipa);
 		start_write(_metadata, other, 1, IOVA(0), SIZE, VN_NO_PASID);
 		fault = next_fault(_metadata, &good, VFIO_NESTED_FAULT_STALL);

@@ -24,6 +24,8 @@ static const struct vn_want wants[] = {
 #define DEVICES		3
 #define STREAMS		4
 #define HOLE		0x03000000ULL
+/* What can be wrong with a context: while memory is named nothing may be bound. */
+#define CONTEXT_ERRORS	-ENOENT, -ENODEV
 
 FIXTURE(race) {
 	struct vn_guest guest;
@@ -70,8 +72,9 @@ static void unbind_step(struct vn_racer *thread)
 
 static void context_step(struct vn_racer *thread)
 {
-	uint64_t bad[2] = { VN_STE0_V | VN_STE0_CONFIG(7), 0 };
-	uint64_t invalid[2] = { 0, 0 };
+	const struct vn_arch *arch = self_of(thread)->guest.arch;
+	/* Reserved bits for both architectures; and what refuses all accesses */
+	static const uint64_t bad[8] = { 1, ~0ULL }, invalid[8];
 	uint64_t stream = vn_choose(thread, STREAMS);
 	int fd = some_fd(thread);
 
@@ -82,22 +85,26 @@ static void context_step(struct vn_racer *thread)
 			 -ENOENT);
 		break;
 	case 1:
-		EXPECTED(thread, vn_nested_set_ste(fd, stream, bad), -EINVAL,
-			 -ENOENT);
+		EXPECTED(thread, vn_nested_set_data(fd, stream, arch->context_type,
+						    bad, arch->context_len),
+			 -EINVAL, -ENOENT);
 		break;
 	case 2:
-		EXPECTED(thread, vn_nested_set_ste(fd, stream, invalid), -ENOENT);
+		EXPECTED(thread, vn_nested_set_data(fd, stream, arch->context_type,
+						    invalid, arch->context_len),
+			 -ENOENT);
 		break;
 	default:
 		EXPECTED(thread, vn_guest_translate(&self_of(thread)->guest, stream),
-			 -ENOENT);
+			 CONTEXT_ERRORS);
 		break;
 	}
 }
 
 static void invalidate_step(struct vn_racer *thread)
 {
-	struct vfio_nested_command_smmuv3 list[100];
+	const struct vn_arch *arch = self_of(thread)->guest.arch;
+	struct vn_command list[100];
 	uint32_t num = 1 + vn_choose(thread, VN_ARRAY_SIZE(list));
 	int fd = some_fd(thread);
 	uint32_t i;
@@ -105,22 +112,23 @@ static void invalidate_step(struct vn_racer *thread)
 	for (i = 0; i < num; i++) {
 		switch (vn_choose(thread, 200)) {
 		case 0:
-			list[i] = vn_cmd_cfgi_cd_all(vn_choose(thread, STREAMS));
+			list[i] = arch->reread_all(vn_choose(thread, STREAMS));
 			break;
 		case 1:
-			list[i] = vn_cmd_tlbi(vn_choose(thread, 256), ~0, ~0ULL);
+			list[i].words[0] = htole64(vn_choose(thread, 256) | ~0ULL << 48);
+			list[i].words[1] = ~0ULL;
 			break;
 		case 2:
-			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0);
+			list[i] = arch->all();
 			break;
 		default:
-			list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID,
-					      IOVA(vn_choose(thread, 16)));
+			list[i] = arch->of_page(0, ASID, IOVA(vn_choose(thread, 16)));
 			break;
 		}
 	}
-	EXPECTED(thread, vn_nested_invalidate(fd, list, &num), -ENODEV, -ENOENT,
-		 -EINVAL, -EOPNOTSUPP);
+	EXPECTED(thread, vn_nested_commands(fd, arch->command_type, list,
+					    sizeof(*list), &num),
+		 -ENODEV, -ENOENT, -EINVAL, -EOPNOTSUPP);
 }
 
 /* Only one thread uses the engine of a device. */
@@ -145,14 +153,16 @@ static void foreign_dma_step(struct vn_racer *thread)
 
 static void query_step(struct vn_racer *thread)
 {
-	struct vfio_nested_info_smmuv3 smmu;
 	struct vfio_nested_stats stats;
 	struct vfio_nested_info info;
+	uint8_t registers[64];
 	int fd = some_fd(thread);
 
 	EXPECTED(thread, vn_nested_stats(fd, &stats));
-	EXPECTED(thread, vn_nested_info(fd, &info, &smmu));
-	EXPECTED(thread, vn_nested_info(some_device(thread)->fd, &info, &smmu));
+	EXPECTED(thread, vn_nested_registers(fd, &info, registers,
+					     sizeof(registers)));
+	EXPECTED(thread, vn_nested_registers(some_device(thread)->fd, &info,
+					     registers, sizeof(registers)));
 }
 
 /* A life of its own: a nested fd, a ring, perhaps a device, and all of it closed */

@@ -275,6 +275,7 @@ FIXTURE_SETUP(ring)
 
 	self->device = NEED_DEVICE(0);
 	unbind_all();
+	NEED_CAP(self->device, EVENTS);
 	ASSERT_OK(vn_guest_open(guest, self->device->vm));
 	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
 	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
@@ -624,6 +625,7 @@ FIXTURE_SETUP(no_ring)
 
 	self->device = NEED_DEVICE(0);
 	unbind_all();
+	NEED_CAP(self->device, EVENTS);
 	ASSERT_OK(vn_guest_open(guest, self->device->vm));
 	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
 	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));

@@ -28,17 +28,16 @@ static const uint32_t pasids[SOAK_PASIDS] = { 1, 2, 63, 64, 65, 255, 256, 4095 }
 int soak_device_tables(struct soak_vm *vm, struct soak_device *device)
 {
 	struct vn_guest *guest = &device->guest;
-	enum vn_cdtable_format format = VN_CDTABLE_LINEAR;
 	unsigned int i, j;
 	int ret;
 
 	/* Linear for one, of two levels for the other */
 	if (guest->smmu.cd2l && (device->number + vm->book->life) % 2)
-		format = VN_CDTABLE_4K;
+		guest->cd_format = VN_CDTABLE_4K;
 	guest->ats = device->requests;
 	ret = vn_guest_stage1(guest, PAGE_BITS, VA_BITS, ASID(device, 0));
 	if (!ret)
-		ret = vn_guest_pasids(guest, format, CD_BITS);
+		ret = vn_guest_pasids(guest, CD_BITS);
 	/* Who may not stall must not be told to: CD.S is illegal with STE.S1STALLD. */
 	if (!ret && device->stalls)
 		vn_guest_stalls(guest);
@@ -99,7 +98,8 @@ uint64_t soak_window(const struct soak_vm *vm, const struct soak_device *device,
 static int clear_window(struct soak_vm *vm, struct soak_device *device,
 			unsigned int channel)
 {
-	struct vfio_nested_command_smmuv3 list[2 * SOAK_PASIDS];
+	const struct vn_arch *arch = device->guest.arch;
+	struct vn_command list[2 * SOAK_PASIDS];
 	uint64_t start = soak_window(vm, device, channel);
 	uint32_t num = 0, count;
 	unsigned int i, level;
@@ -113,13 +113,12 @@ static int clear_window(struct soak_vm *vm, struct soak_device *device,
 	}
 	vn_barrier();
 	for (i = 0; i < SOAK_PASIDS; i++)
-		list[num++] = vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID,
-					  device->spaces[i].asid, 0);
+		list[num++] = arch->of_space(pasids[i], device->spaces[i].asid);
 	for (i = 0; i < SOAK_PASIDS && device->requests; i++)
-		list[num++] = vn_cmd_atc_inv(device->stream, VN_PASID(pasids[i]),
-					     start, 9);
+		list[num++] = arch->of_device(device->stream, VN_PASID(pasids[i]),
+					      start, 9);
 	count = num;
-	ret = vn_nested_invalidate(vm->book->fd, list, &count);
+	ret = vn_guest_commands(&device->guest, list, &count);
 	if (ret)
 		return soak_fail(vm, "invalidation: command %u of %u: %s", count,
 				 num, vn_reason());

@@ -171,27 +171,6 @@ static int by_ring(struct soak_vm *vm, struct soak_answer *answers, unsigned int
 	return 0;
 }
 
-static struct vfio_nested_command_smmuv3 native(const struct soak_answer *answer)
-{
-	static const unsigned int resume[] = {
-		[VFIO_NESTED_RESPONSE_RETRY] = VN_RESUME_RETRY,
-		[VFIO_NESTED_RESPONSE_ABORT] = VN_RESUME_ABORT,
-		[VFIO_NESTED_RESPONSE_TERMINATE] = VN_RESUME_TERMINATE,
-	};
-	static const unsigned int response[] = {
-		[VFIO_NESTED_RESPONSE_RETRY] = VN_PRI_RESP_SUCCESS,
-		[VFIO_NESTED_RESPONSE_ABORT] = VN_PRI_RESP_INVALID,
-		[VFIO_NESTED_RESPONSE_TERMINATE] = VN_PRI_RESP_FAILURE,
-	};
-	const struct vfio_nested_fault *fault = &answer->fault;
-
-	if (fault->kind == VFIO_NESTED_FAULT_STALL)
-		return vn_cmd_resume(answer->device->stream, vn_event_stag(fault),
-				     resume[answer->code]);
-	return vn_cmd_pri_resp(answer->device->stream, VN_PASID(fault->pasid),
-			       fault->group, response[answer->code]);
-}
-
 /*
  * As the guest's own commands. A tag may name another fault by now if this one has
  * expired, so only young ones are answered in this way.
@@ -210,7 +189,8 @@ static int by_command(struct soak_vm *vm, struct soak_answer *answers,
 			continue;
 		}
 		vm->book->count.answering = 1;
-		ret = vn_nested_command(vm->book->fd, native(&answers[i]));
+		ret = vn_guest_answer(&answers[i].device->guest, &answers[i].fault,
+				      answers[i].code);
 		count(vm, ret);
 		vm->book->count.answering = 0;
 		if (judge(vm, &answers[i], ret))

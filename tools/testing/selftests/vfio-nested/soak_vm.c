@@ -172,16 +172,15 @@ static int invalidate(struct soak_vm *vm, struct soak_device *device)
 {
 	const struct vn_space *space =
 		&device->spaces[soak_choose(&vm->rng, SOAK_PASIDS)];
-	const struct vfio_nested_command_smmuv3 list[] = {
-		vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, space->asid, 0),
-		vn_cmd_cfgi_cd(device->stream, space->pasid),
-		vn_cmd_cfgi_cd_all(device->stream),
-		vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0),
-		vn_cmd_sync(),
+	const struct vn_arch *arch = device->guest.arch;
+	const struct vn_command list[] = {
+		arch->of_space(space->pasid, space->asid),
+		arch->reread(device->stream, space->pasid, space->asid),
+		arch->reread_all(device->stream), arch->all(), arch->barrier(),
 	};
 	uint32_t num = 1 + soak_choose(&vm->rng, VN_ARRAY_SIZE(list));
 
-	if (vn_nested_invalidate(vm->book->fd, list, &num))
+	if (vn_guest_commands(&device->guest, list, &num))
 		return soak_fail(vm, "%s", vn_reason());
 	return 0;
 }

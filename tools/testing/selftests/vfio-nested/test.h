@@ -46,6 +46,25 @@
 	&vn_session->devices[index];					\
 })
 
+/* Skips the test unless the guest may use what VFIO_NESTED_CAP_@cap stands for. */
+#define NEED_CAP(device, cap) do {					\
+	struct vfio_nested_info __info;					\
+									\
+	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
+	if (!(__info.caps & VFIO_NESTED_CAP_##cap))			\
+		SKIP(return, "%.15s: a guest has no " #cap " here",	\
+		     (device)->pci.name);				\
+} while (0)
+
+/* Skips a test that is about what only an SMMUv3 has, or does: @why others do not. */
+#define NEED_SMMUV3(device, why) do {					\
+	struct vfio_nested_info __info;					\
+									\
+	ASSERT_OK(vn_nested_info((device)->fd, &__info, NULL));		\
+	if (__info.backend != VFIO_NESTED_BACKEND_SMMUV3)		\
+		SKIP(return, "not an SMMUv3: " why);			\
+} while (0)
+
 /* Devices may still be bound by a test that was killed. */
 static inline void unbind_all(void)
 {
@@ -56,7 +75,7 @@ static inline void unbind_all(void)
 			vn_nested_unbind(vn_session->devices[i].fd);
 }
 
-/* The StreamID of a guest's first device, which has another one in hardware */
+/* The id (StreamID, source-id) of a guest's first device, which has another one in hardware */
 #define STREAM		0x10
 /* Input addresses of stage 1 that every engine can use, and that no IPA is */
 #define IOVA(n)		(0x02000000ULL + (n) * 0x10000ULL)
@@ -67,7 +86,7 @@ static inline void unbind_all(void)
 
 /*
  * A guest with one device, a ring and a stage 1 that is not in force yet.
- * Granule 0 is the smallest that the SMMU has.
+ * Granule 0 is the smallest that the IOMMU has.
  */
 static inline void start_guest(struct __test_metadata *_metadata,
 			       struct vn_guest *guest,

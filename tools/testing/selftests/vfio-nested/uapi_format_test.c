@@ -64,11 +64,15 @@ static void fill_context(int nested_fd, void *arg)
 
 static void fill_invalidate(int nested_fd, void *arg)
 {
-	static struct vfio_nested_command_smmuv3 command;
+	static struct vn_command command;
 	struct vfio_nested_invalidate *invalidate = arg;
+	const struct vn_arch *arch;
+	struct vfio_nested_info info;
 
-	command = vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0);
-	invalidate->type = VFIO_NESTED_COMMAND_SMMUV3;
+	vn_nested_info(nested_fd, &info, NULL);
+	arch = vn_arch_of(info.backend);
+	command = arch->all();
+	invalidate->type = arch->command_type;
 	invalidate->entry_len = sizeof(command);
 	invalidate->entry_num = 1;
 	invalidate->entries_uptr = (uintptr_t)&command;
@@ -125,6 +129,15 @@ static void fill_restore(int nested_fd, void *arg)
 
 	fill_save(nested_fd, arg);
 	vn_nested_save(nested_fd, STREAM, &state, &len);
+}
+
+static void fill_memory(int nested_fd, void *arg)
+{
+	struct vfio_nested_memory *memory = arg;
+
+	memory->ipa = VN_RAM_IPA;
+	memory->length = VN_PAGE;
+	memory->vaddr = (uintptr_t)vn_session->devices[0].vm->ram;
 }
 
 FIXTURE(format) {
@@ -286,6 +299,17 @@ FIXTURE_VARIANT_ADD(format, restore)
 		.bound = true,
 		.fill = fill_restore,
 		.reserved = offsetof(struct vfio_nested_migrate, __reserved),
+	},
+};
+
+FIXTURE_VARIANT_ADD(format, memory)
+{
+	.row = {
+		.request = VFIO_NESTED_MEMORY,
+		.size = sizeof(struct vfio_nested_memory),
+		.bound = true,
+		.fill = fill_memory,
+		.reserved = offsetof(struct vfio_nested_memory, __reserved),
 	},
 };
 
@@ -539,7 +563,7 @@ TEST_F(numbers, unknown_ones)
 		VFIO_NESTED_INFO, VFIO_NESTED_SET_CONTEXT, VFIO_NESTED_INVALIDATE,
 		VFIO_NESTED_SETUP_RING, VFIO_NESTED_STATS, VFIO_NESTED_RESPOND,
 		VFIO_NESTED_KICK, VFIO_NESTED_SET_RUN, VFIO_NESTED_SAVE,
-		VFIO_NESTED_RESTORE,
+		VFIO_NESTED_RESTORE, VFIO_NESTED_MEMORY,
 	};
 	static const unsigned long on_device[] = {
 		VFIO_NESTED_INFO, VFIO_DEVICE_NESTED_BIND,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,34 +25,65 @@ void vn_guest_close(struct vn_guest *guest)
 	guest->fd = -1;
 }
 
-int vn_guest_bind(struct vn_guest *guest, struct vn_device *device,
-		  uint64_t stream)
+static int name(struct vn_guest *guest, int nested_fd, uint64_t ipa, void *va,
+		uint64_t size)
 {
-	struct vfio_nested_info_smmuv3 smmu = {};
+	struct vfio_nested_memory memory = {
+		.size = sizeof(memory),
+		.op = VFIO_NESTED_MEMORY_NAME,
+		.ipa = ipa,
+		.length = size,
+		.vaddr = (uintptr_t)va,
+	};
+
+	if (!(guest->info.caps & VFIO_NESTED_CAP_MEMORY))
+		return 0;
+	return vn_ioctl(nested_fd, VFIO_NESTED_MEMORY, &memory);
+}
+
+int vn_guest_name(struct vn_guest *guest, uint64_t ipa, void *va, uint64_t size)
+{
+	return name(guest, guest->fd, ipa, va, size);
+}
+
+/* All that is not named yet; it is forgotten with the last device. */
+static int name_ram(struct vn_guest *guest, int nested_fd)
+{
+	int ret = name(guest, nested_fd, VN_RAM_IPA, guest->vm->ram,
+		       guest->vm->ram_size);
+
+	return ret == -EEXIST ? 0 : ret;
+}
+
+/* What the IOMMU behind @device is, before it is bound to anything */
+static int look(struct vn_guest *guest, struct vn_device *device)
+{
+	char driver[32] = "";
 	int ret;
 
-	ret = vn_nested_info(device->fd, &guest->info, &smmu);
+	ret = vn_nested_info(device->fd, &guest->info, NULL);
 	if (ret == -ENOTTY) {
-		char driver[32] = "";
-
 		vn_pci_driver(device->pci.name, driver, sizeof(driver));
 		return vn_fail(ret, "%s is bound to %s: bind it to vfio-pci-nested",
 			       device->pci.name, driver);
 	}
 	if (ret)
 		return ret;
-	if (guest->info.backend != VFIO_NESTED_BACKEND_SMMUV3)
-		return vn_fail(-EOPNOTSUPP, "%s is not behind an SMMUv3",
-			       device->pci.name);
-	vn_smmuv3_parse(&guest->smmu, &smmu);
-	return vn_nested_bind(device->fd, guest->fd, stream);
+	guest->arch = vn_arch_of(guest->info.backend);
+	if (!guest->arch)
+		return vn_fail(-EOPNOTSUPP, "%s is behind an IOMMU of an unknown kind (%u)",
+			       device->pci.name, guest->info.backend);
+	return guest->arch->registers(guest, device->fd);
 }
 
-static void fill(const struct vn_guest *guest, uint64_t cd[VN_CD_WORDS],
-		 const struct vn_stage1 *s1, uint16_t asid)
+int vn_guest_bind(struct vn_guest *guest, struct vn_device *device,
+		  uint64_t stream)
 {
-	vn_cd_fill(cd, s1, &guest->smmu, asid);
-	cd[0] |= guest->cd_flags;
+	int ret = look(guest, device);
+
+	if (!ret)
+		ret = vn_nested_bind(device->fd, guest->fd, stream);
+	return ret ?: name_ram(guest, guest->fd);
 }
 
 int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
@@ -61,11 +91,10 @@ int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
 {
 	struct vfio_nested_info *info = &guest->info;
 	struct vn_stage1 *s1 = &guest->s1;
-	uint64_t cd[VN_CD_WORDS];
 	uint64_t page = 1ULL << granule;
 	int ret;
 
-	ret = vn_s1_init(s1, guest->vm, granule, va_bits);
+	ret = vn_s1_init(s1, guest->vm, guest->arch->format, granule, va_bits);
 	if (ret)
 		return ret;
 	ret = vn_s1_map(s1, VN_RAM_IPA, VN_RAM_IPA, VN_ENGINE_AREA, VN_PROT_RW);
@@ -79,83 +108,91 @@ int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
 		if (ret)
 			return ret;
 	}
-
 	guest->asid = asid;
-	memset(&guest->cds, 0, sizeof(guest->cds));
-	guest->cd = vn_vm_alloc(guest->vm, VN_CD_SIZE, VN_PAGE);
-	if (!guest->cd)
-		return vn_fail(-ENOMEM, "no guest memory for a context descriptor");
-	fill(guest, cd, s1, asid);
-	vn_cd_write(vn_vm_va(guest->vm, guest->cd), cd);
-	return 0;
+	return guest->arch->stage1(guest);
 }
 
-int vn_guest_pasids(struct vn_guest *guest, enum vn_cdtable_format format,
-		    unsigned int cdmax)
+int vn_guest_pasids(struct vn_guest *guest, unsigned int bits)
 {
-	uint64_t cd[VN_CD_WORDS];
-	int ret;
-
-	ret = vn_cdtable_init(&guest->cds, guest->vm, format, cdmax);
-	if (ret)
-		return ret;
-	if (guest->cd) {
-		fill(guest, cd, &guest->s1, guest->asid);
-		ret = vn_cdtable_set(&guest->cds, 0, cd);
-		if (ret)
-			return ret;
-	}
-	guest->cd = guest->cds.table;
-	guest->s1dss = VN_S1DSS_SSID0;
-	return 0;
+	return guest->arch->pasids(guest, bits);
 }
 
 int vn_guest_space(struct vn_guest *guest, struct vn_space *space, uint32_t pasid,
 		   uint16_t asid)
 {
-	uint64_t cd[VN_CD_WORDS];
 	int ret;
 
 	space->pasid = pasid;
 	space->asid = asid;
-	ret = vn_s1_init(&space->s1, guest->vm, guest->s1.granule,
-			 guest->s1.va_bits);
+	ret = vn_s1_init(&space->s1, guest->vm, guest->arch->format,
+			 guest->s1.granule, guest->s1.va_bits);
+	return ret ?: guest->arch->space(guest, space);
+}
+
+void vn_guest_forget_space(struct vn_guest *guest, uint32_t pasid)
+{
+	guest->arch->forget_space(guest, pasid);
+}
+
+/* Whoever has bound the device may have done so with the nested fd alone. */
+int vn_guest_translate_by(struct vn_guest *guest, int nested_fd, uint64_t stream)
+{
+	struct vn_context context = {};
+	int ret;
+
+	ret = name_ram(guest, nested_fd);
 	if (ret)
 		return ret;
-	fill(guest, cd, &space->s1, asid);
-	return vn_cdtable_set(&guest->cds, pasid, cd);
-}
-
-void vn_guest_stalls(struct vn_guest *guest)
-{
-	uint64_t *cd = guest->cds.vm ? vn_cdtable_cd(&guest->cds, 0) :
-				       vn_vm_va(guest->vm, guest->cd);
-
-	guest->cd_flags |= VN_CD0_S;
-	vn_write_once(&cd[0], cd[0] | htole64(VN_CD0_S));
-	vn_barrier();
-}
-
-void vn_guest_ste(const struct vn_guest *guest, uint64_t ste[2])
-{
-	vn_ste_s1(ste, guest->cd);
-	ste[0] |= VN_STE0_S1FMT(guest->cds.format) |
-		  VN_STE0_S1CDMAX(guest->cds.cdmax);
-	ste[1] |= VN_STE1_S1DSS(guest->s1dss) |
-		  VN_STE1_EATS(guest->ats ? VN_EATS_FULL : 0);
+	guest->arch->context(guest, &context);
+	return vn_nested_set_data(nested_fd, stream, context.type, &context.data,
+				  context.len);
 }
 
 int vn_guest_translate(struct vn_guest *guest, uint64_t stream)
 {
-	uint64_t ste[2];
-
-	vn_guest_ste(guest, ste);
-	return vn_nested_set_ste(guest->fd, stream, ste);
+	return vn_guest_translate_by(guest, guest->fd, stream);
 }
 
 unsigned int vn_guest_granule(const struct vn_guest *guest)
 {
-	return __builtin_ctz(guest->smmu.granules);
+	return __builtin_ctz(guest->arch->granules(guest));
+}
+
+int vn_guest_commands(const struct vn_guest *guest, const struct vn_command *commands,
+		      uint32_t *num)
+{
+	return vn_nested_commands(guest->fd, guest->arch->command_type, commands,
+				  sizeof(*commands), num);
+}
+
+int vn_guest_command(const struct vn_guest *guest, struct vn_command command)
+{
+	uint32_t num = 1;
+
+	return vn_guest_commands(guest, &command, &num);
+}
+
+int vn_guest_answer(const struct vn_guest *guest, const struct vfio_nested_fault *fault,
+		    uint32_t code)
+{
+	return vn_guest_command(guest, guest->arch->answer(fault, code));
+}
+
+int vn_guest_forget(const struct vn_guest *guest)
+{
+	return vn_guest_command(guest, guest->arch->all());
+}
+
+int vn_guest_forget_page(const struct vn_guest *guest, uint64_t iova)
+{
+	return vn_guest_command(guest, guest->arch->of_page(0, guest->asid, iova));
+}
+
+int vn_space_forget_page(const struct vn_guest *guest, const struct vn_space *space,
+			 uint64_t iova)
+{
+	return vn_guest_command(guest, guest->arch->of_page(space->pasid,
+							    space->asid, iova));
 }
 
 uint64_t vn_guest_page(struct vn_guest *guest)

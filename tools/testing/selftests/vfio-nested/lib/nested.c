@@ -27,16 +27,20 @@ int vn_ioctl(int fd, unsigned long request, void *argument)
 	return 0;
 }
 
-int vn_nested_info(int fd, struct vfio_nested_info *info,
-		   struct vfio_nested_info_smmuv3 *smmu)
+int vn_nested_registers(int fd, struct vfio_nested_info *info, void *registers,
+			uint32_t len)
 {
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
-	if (smmu) {
-		info->data_len = sizeof(*smmu);
-		info->data_uptr = (uintptr_t)smmu;
-	}
+	info->data_len = len;
+	info->data_uptr = (uintptr_t)registers;
 	return vn_ioctl(fd, VFIO_NESTED_INFO, info);
+}
+
+int vn_nested_info(int fd, struct vfio_nested_info *info,
+		   struct vfio_nested_info_smmuv3 *smmu)
+{
+	return vn_nested_registers(fd, info, smmu, smmu ? sizeof(*smmu) : 0);
 }
 
 int vn_nested_bind(int device_fd, int nested_fd, uint64_t virtual_id)
@@ -68,30 +72,37 @@ int vn_nested_set_context(int nested_fd, uint64_t virtual_id, uint32_t type)
 	return vn_ioctl(nested_fd, VFIO_NESTED_SET_CONTEXT, &context);
 }
 
-int vn_nested_set_ste(int nested_fd, uint64_t virtual_id, const uint64_t ste[2])
+int vn_nested_set_data(int nested_fd, uint64_t virtual_id, uint32_t type,
+		       const void *data, uint32_t len)
 {
-	struct vfio_nested_context_smmuv3 data = {
-		.ste = { htole64(ste[0]), htole64(ste[1]) },
-	};
 	struct vfio_nested_set_context context = {
 		.size = sizeof(context),
 		.virtual_id = virtual_id,
-		.type = VFIO_NESTED_CONTEXT_SMMUV3,
-		.data_len = sizeof(data),
-		.data_uptr = (uintptr_t)&data,
+		.type = type,
+		.data_len = len,
+		.data_uptr = (uintptr_t)data,
 	};
 
 	return vn_ioctl(nested_fd, VFIO_NESTED_SET_CONTEXT, &context);
 }
 
-int vn_nested_invalidate(int nested_fd,
-			 const struct vfio_nested_command_smmuv3 *commands,
-			 uint32_t *num)
+int vn_nested_set_ste(int nested_fd, uint64_t virtual_id, const uint64_t ste[2])
+{
+	const struct vfio_nested_context_smmuv3 data = {
+		.ste = { htole64(ste[0]), htole64(ste[1]) },
+	};
+
+	return vn_nested_set_data(nested_fd, virtual_id, VFIO_NESTED_CONTEXT_SMMUV3,
+				  &data, sizeof(data));
+}
+
+int vn_nested_commands(int nested_fd, uint32_t type, const void *commands,
+		       uint32_t len, uint32_t *num)
 {
 	struct vfio_nested_invalidate invalidate = {
 		.size = sizeof(invalidate),
-		.type = VFIO_NESTED_COMMAND_SMMUV3,
-		.entry_len = sizeof(*commands),
+		.type = type,
+		.entry_len = len,
 		.entry_num = *num,
 		.entries_uptr = (uintptr_t)commands,
 	};
@@ -100,6 +111,14 @@ int vn_nested_invalidate(int nested_fd,
 	ret = vn_ioctl(nested_fd, VFIO_NESTED_INVALIDATE, &invalidate);
 	*num = invalidate.entry_num;
 	return ret;
+}
+
+int vn_nested_invalidate(int nested_fd,
+			 const struct vfio_nested_command_smmuv3 *commands,
+			 uint32_t *num)
+{
+	return vn_nested_commands(nested_fd, VFIO_NESTED_COMMAND_SMMUV3, commands,
+				  sizeof(*commands), num);
 }
 
 int vn_nested_command(int nested_fd, struct vfio_nested_command_smmuv3 command)

@@ -15,13 +15,21 @@
 int vn_nested_open(void);
 int vn_ioctl(int fd, unsigned long request, void *argument);
 
+/* Also the ID registers of the architecture, into @len bytes at @registers */
+int vn_nested_registers(int fd, struct vfio_nested_info *info, void *registers,
+			uint32_t len);
 int vn_nested_info(int fd, struct vfio_nested_info *info,
 		   struct vfio_nested_info_smmuv3 *smmu);
 int vn_nested_bind(int device_fd, int nested_fd, uint64_t virtual_id);
 int vn_nested_unbind(int device_fd);
 int vn_nested_set_context(int nested_fd, uint64_t virtual_id, uint32_t type);
+/* @data is that of a context of @type. */
+int vn_nested_set_data(int nested_fd, uint64_t virtual_id, uint32_t type,
+		       const void *data, uint32_t len);
 int vn_nested_set_ste(int nested_fd, uint64_t virtual_id, const uint64_t ste[2]);
 /* On return *@num is the number of commands consumed. */
+int vn_nested_commands(int nested_fd, uint32_t type, const void *commands,
+		       uint32_t len, uint32_t *num);
 int vn_nested_invalidate(int nested_fd,
 			 const struct vfio_nested_command_smmuv3 *commands,
 			 uint32_t *num);

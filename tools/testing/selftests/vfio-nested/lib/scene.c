@@ -66,10 +66,11 @@ static int make_tables(struct vn_scene *scene)
 	guest->ats = requests(scene);
 	ret = vn_guest_stage1(guest, PAGE_BITS, VA_BITS, VN_SCENE_ASID - 1);
 	if (!ret)
-		ret = vn_guest_pasids(guest, VN_CDTABLE_LINEAR, CD_BITS);
+		ret = vn_guest_pasids(guest, CD_BITS);
 	if (ret)
 		return ret;
-	vn_guest_stalls(guest);
+	if (guest->info.caps & VFIO_NESTED_CAP_STALL)
+		vn_guest_stalls(guest);
 	ret = vn_guest_space(guest, &scene->space, VN_SCENE_PASID, VN_SCENE_ASID);
 	for (i = 0; i < VN_TESTDEV_CHANNELS && !ret; i++) {
 		scene->pages[i] = vn_guest_page(guest);
@@ -171,15 +172,16 @@ int vn_scene_map(struct vn_scene *scene, unsigned int channel)
 
 int vn_scene_unmap(struct vn_scene *scene, unsigned int channel)
 {
+	const struct vn_arch *arch = scene->guest.arch;
 	uint64_t iova = VN_SCENE_IOVA(channel);
-	const struct vfio_nested_command_smmuv3 list[] = {
-		vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, VN_SCENE_ASID, iova),
-		vn_cmd_atc_inv(VN_SCENE_STREAM, VN_PASID(VN_SCENE_PASID), iova, 0),
+	const struct vn_command list[] = {
+		arch->of_page(VN_SCENE_PASID, VN_SCENE_ASID, iova),
+		arch->of_device(VN_SCENE_STREAM, VN_PASID(VN_SCENE_PASID), iova, 0),
 	};
 	uint32_t num = requests(scene) ? 2 : 1;
 
 	vn_s1_unmap(&scene->space.s1, iova);
-	return vn_nested_invalidate(scene->guest.fd, list, &num);
+	return vn_guest_commands(&scene->guest, list, &num);
 }
 
 int vn_scene_landed(struct vn_scene *scene, unsigned int channel)
