@@ -306,7 +306,7 @@ struct iommu_nested_backend {
  * @pin: hold the @num pages, at most IOMMU_NESTED_PIN_BATCH, that VFIO has mapped at
  *	@ipa, and say which they are. Returns 0 or an error; EPERM: one of them is not
  *	writable, and @prot says that they have to be.
- * @unpin: the opposite, after @pin of the same pages
+ * @unpin: the opposite, of @num pages, at most IOMMU_NESTED_PIN_BATCH, from @ipa on
  * @release: the virtual IOMMU is gone and calls nothing of this any more. May be
  *	called from whatever dropped the last reference, the user interface or
  *	the last binding; may sleep.
@@ -477,6 +477,7 @@ int iommu_nested_memory_remove(struct iommu_nested_viommu *viommu, u64 ipa,
 void iommu_nested_memory_unmapped(struct iommu_nested_viommu *viommu, u64 ipa,
 				  u64 length);
 void iommu_nested_memory_reap(struct iommu_nested_viommu *viommu);
+bool iommu_nested_memory_wait(struct iommu_nested_viommu *viommu, long timeout);
 void iommu_nested_stage2_leave(struct iommu_nested_binding *binding);
 void iommu_nested_stats(struct iommu_nested_viommu *viommu,
 			struct vfio_nested_stats *stats);

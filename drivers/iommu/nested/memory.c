@@ -14,7 +14,10 @@
  *  - a range that is mirrored has each of its pages pinned from before the backend maps
  *    it until after the backend has unmapped it, or until the virtual IOMMU is not tied
  *    any more, so that nothing is mapped;
- *  - pages are pinned and unpinned with no lock of ours held: VFIO takes its own;
+ *  - a range leaves in two steps, in whatever way: first, under viommu->sem, nothing of it
+ *    is mapped and it is in the list of those that leave; then its pages are unpinned;
+ *  - pages are pinned and unpinned with no lock of ours held: VFIO takes its own, and
+ *    waits for the first step with some of them held;
  *  - guest memory is read through the address space that has named it, by a caller that
  *    lives there; what is read is the kernel's copy;
  *  - the caller's page holds nothing between two calls.
@@ -41,11 +44,12 @@
 
 /**
  * struct memory_range - guest memory that is known
- * @node: in the list of ranges, or of those that are to be unpinned
+ * @node: in the list of ranges, or of those that leave
  * @ipa: first address
  * @length: bytes
  * @vaddr: where it is in @mm
- * @mm: whose memory it is; compared only
+ * @mm: whose memory it is; compared only, and kept from being another one
+ * @leaving: it is in the list of those that leave; under viommu->sem
  * @pinned: bytes that are pinned; under the user interface's lock
  */
 struct memory_range {
@@ -54,12 +58,13 @@ struct memory_range {
 	u64 length;
 	unsigned long vaddr;
 	struct mm_struct *mm;
+	bool leaving;
 	u64 pinned;
 };
 
 /**
  * struct user_page - a page of a caller's
- * @mm: whose memory it is, or NULL; compared only, so it may be gone
+ * @mm: whose memory it is, or NULL; compared only, and kept from being another one
  * @address: where it is there, if it still is
  */
 struct user_page {
@@ -71,7 +76,10 @@ struct user_page {
  * struct iommu_nested_space - guest memory, and memory of the callers
  * @ranges: under viommu->sem
  * @num_ranges: likewise
- * @orphans: ranges of a tie that has ended, to be unpinned; likewise
+ * @leaving: ranges that are mapped nowhere any more, to be unpinned; likewise
+ * @nr_leaving: how many have not been unpinned completely
+ * @progress: changes whenever some pages have been unpinned
+ * @left: who waits for @nr_leaving to be zero
  * @lock: guards what follows, and takes nothing
  * @pages: of the address spaces that have called last
  * @next_page: which of them is given up next
@@ -80,7 +88,10 @@ struct user_page {
 struct iommu_nested_space {
 	struct list_head ranges;
 	u32 num_ranges;
-	struct list_head orphans;
+	struct list_head leaving;
+	atomic_t nr_leaving;
+	atomic_t progress;
+	wait_queue_head_t left;
 	spinlock_t lock; /* all that follows */
 	struct user_page pages[USER_PAGES];
 	u32 next_page;
@@ -95,14 +106,23 @@ struct iommu_nested_space *iommu_nested_space_create(void)
 	if (!space)
 		return NULL;
 	INIT_LIST_HEAD(&space->ranges);
-	INIT_LIST_HEAD(&space->orphans);
+	INIT_LIST_HEAD(&space->leaving);
+	atomic_set(&space->nr_leaving, 0);
+	atomic_set(&space->progress, 0);
+	init_waitqueue_head(&space->left);
 	spin_lock_init(&space->lock);
 	return space;
 }
 
 void iommu_nested_space_destroy(struct iommu_nested_space *space)
 {
-	WARN_ON(!list_empty(&space->ranges) || !list_empty(&space->orphans));
+	u32 i;
+
+	WARN_ON(!list_empty(&space->ranges) || !list_empty(&space->leaving) ||
+		atomic_read(&space->nr_leaving));
+	for (i = 0; i < USER_PAGES; i++)
+		if (space->pages[i].mm)
+			mmdrop(space->pages[i].mm);
 	kfree(space);
 }
 
@@ -181,6 +201,7 @@ EXPORT_SYMBOL_GPL(iommu_nested_user_page_missing);
 
 static int map_user_page(struct iommu_nested_space *space)
 {
+	struct mm_struct *old = NULL;
 	unsigned long page, unused = 0;
 
 	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -193,12 +214,16 @@ static int map_user_page(struct iommu_nested_space *space)
 		/* Another thread has been faster. */
 		unused = page;
 	} else {
+		old = space->pages[space->next_page].mm;
 		space->pages[space->next_page].mm = current->mm;
+		mmgrab(current->mm);
 		space->pages[space->next_page].address = page;
 		space->next_page = (space->next_page + 1) % USER_PAGES;
 		space->missing = page;
 	}
 	spin_unlock(&space->lock);
+	if (old)
+		mmdrop(old);
 	if (unused)
 		vm_munmap(unused, PAGE_SIZE);
 	return 0;
@@ -213,8 +238,8 @@ int iommu_nested_space_prepare(struct iommu_nested_viommu *viommu, u32 try)
 {
 	struct iommu_nested_space *space = viommu->space;
 	struct user_page *mine;
+	bool has_page, forget;
 	unsigned long address;
-	bool has_page;
 	int ret = 0;
 
 	if (!READ_ONCE(viommu->user_page) || !current->mm)
@@ -239,9 +264,12 @@ int iommu_nested_space_prepare(struct iommu_nested_viommu *viommu, u32 try)
 	mine = find_page(space);
 	has_page = mine && mine->address == address;
 	/* A page that the caller has unmapped is not missed any longer. */
-	if (has_page && try > 1)
+	forget = has_page && try > 1;
+	if (forget)
 		mine->mm = NULL;
 	spin_unlock(&space->lock);
+	if (forget)
+		mmdrop(current->mm);
 
 	cond_resched();
 	if (has_page)
@@ -265,8 +293,10 @@ void iommu_nested_space_close(struct iommu_nested_space *space)
 		mine->mm = NULL;
 	}
 	spin_unlock(&space->lock);
-	if (page)
-		vm_munmap(page, PAGE_SIZE);
+	if (!page)
+		return;
+	vm_munmap(page, PAGE_SIZE);
+	mmdrop(current->mm);
 }
 
 /* --- The guest's memory ------------------------------------------------------ */
@@ -320,38 +350,37 @@ EXPORT_SYMBOL_GPL(iommu_nested_read);
 static void unpin_range(struct iommu_nested_viommu *viommu,
 			struct memory_range *range)
 {
-	while (range->pinned) {
-		u64 batch = IOMMU_NESTED_PIN_BATCH * PAGE_SIZE;
-		u64 last = range->pinned % batch ?: batch;
+	u64 left = range->pinned >> PAGE_SHIFT;
+	u64 ipa = range->ipa;
 
-		range->pinned -= last;
-		viommu->user->unpin(viommu->user_data, range->ipa + range->pinned,
-				    last >> PAGE_SHIFT);
+	while (left) {
+		u32 num = min_t(u64, left, IOMMU_NESTED_PIN_BATCH);
+
+		viommu->user->unpin(viommu->user_data, ipa, num);
+		atomic_inc(&viommu->space->progress);
+		ipa += (u64)num << PAGE_SHIFT;
+		left -= num;
 		cond_resched();
 	}
 }
 
-static void put_ranges(struct iommu_nested_viommu *viommu,
-		       struct list_head *list)
+/* Called with viommu->sem held for writing; nothing of @range is mapped any more. */
+static void add_leaving(struct iommu_nested_space *space,
+			struct memory_range *range)
 {
-	struct memory_range *range, *next;
-
-	list_for_each_entry_safe(range, next, list, node) {
-		unpin_range(viommu, range);
-		list_del(&range->node);
-		mmdrop(range->mm);
-		kfree(range);
-	}
+	list_move(&range->node, &space->leaving);
+	space->num_ranges--;
+	range->leaving = true;
+	atomic_inc(&space->nr_leaving);
 }
 
 /* Called with viommu->sem held for writing. */
 static void take_range(struct iommu_nested_viommu *viommu,
-		       struct memory_range *range, struct list_head *list)
+		       struct memory_range *range)
 {
 	if (viommu->mirror)
 		viommu->backend->memory_unmap(viommu, range->ipa, range->length);
-	list_move(&range->node, list);
-	viommu->space->num_ranges--;
+	add_leaving(viommu->space, range);
 }
 
 /* Called with viommu->sem held for writing. */
@@ -399,14 +428,16 @@ static int mirror_batch(struct iommu_nested_viommu *viommu,
 	range->pinned += (u64)num << PAGE_SHIFT;
 
 	down_read(&viommu->sem);
-	ret = viommu->backend->memory_map(viommu, ipa, pages, num, prot);
+	/* As if VFIO had unmapped it before it was to be pinned */
+	ret = range->leaving ? -EINVAL :
+	      viommu->backend->memory_map(viommu, ipa, pages, num, prot);
 	up_read(&viommu->sem);
 	return ret;
 }
 
 /*
- * Nobody else takes the range out meanwhile, or ends the tie: that is serialised by the
- * user interface.
+ * VFIO may take the range out meanwhile, but nobody unpins it, or ends the tie: that is
+ * serialised by the user interface.
  */
 static int mirror_range(struct iommu_nested_viommu *viommu,
 			struct memory_range *range)
@@ -428,10 +459,20 @@ static int mirror_range(struct iommu_nested_viommu *viommu,
 	return ret;
 }
 
-static int name_range(struct iommu_nested_viommu *viommu,
-		     struct memory_range *range)
+/* The opposite of insert_range(), unless that has been done; frees @range. */
+static void drop_range(struct iommu_nested_viommu *viommu,
+		       struct memory_range *range)
 {
-	LIST_HEAD(list);
+	down_write(&viommu->sem);
+	if (!range->leaving)
+		take_range(viommu, range);
+	up_write(&viommu->sem);
+	iommu_nested_memory_reap(viommu);
+}
+
+static int name_range(struct iommu_nested_viommu *viommu,
+		      struct memory_range *range)
+{
 	int ret;
 
 	ret = down_write_killable(&viommu->sem);
@@ -439,16 +480,6 @@ static int name_range(struct iommu_nested_viommu *viommu,
 		return ret;
 	ret = insert_range(viommu, range);
 	up_write(&viommu->sem);
-	if (ret || !viommu->mirror)
-		return ret;
-
-	ret = mirror_range(viommu, range);
-	if (!ret)
-		return 0;
-	down_write(&viommu->sem);
-	take_range(viommu, range, &list);
-	up_write(&viommu->sem);
-	unpin_range(viommu, range);
 	return ret;
 }
 
@@ -469,12 +500,13 @@ static int check_range(u64 ipa, u64 length)
  *
  * If no backend wants to know, nothing is done.
  *
- * Context: process, in that address space, with a lock that serialises the four
- * functions iommu_nested_memory_*(), iommu_nested_bind() and iommu_nested_unbind()
- * for @viommu; takes viommu->sem and calls @pin of the user without it.
- * Return: 0; -EINVAL: not aligned, empty or too large; -ENODEV: no device is bound;
- * -EEXIST: some of it is known; -ENOSPC: too many ranges; -ENOMEM; -EINTR; errors of
- * the user's @pin.
+ * Context: process, in that address space, with a lock of the user interface for
+ * @viommu that serialises this function, iommu_nested_memory_remove(),
+ * iommu_nested_memory_reap(), iommu_nested_bind() and iommu_nested_unbind(); takes
+ * viommu->sem, and calls @pin and @unpin of the user without it.
+ * Return: 0; -EINVAL: not aligned, empty or too large, or VFIO has unmapped it meanwhile;
+ * -ENODEV: no device is bound; -EEXIST: some of it is known; -ENOSPC: too many ranges;
+ * -ENOMEM; -EINTR; errors of the user's @pin.
  */
 int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
 			    u64 length, unsigned long vaddr)
@@ -505,7 +537,13 @@ int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
 	if (ret) {
 		mmdrop(range->mm);
 		kfree(range);
+		return ret;
 	}
+	if (!viommu->mirror)
+		return 0;
+	ret = mirror_range(viommu, range);
+	if (ret)
+		drop_range(viommu, range);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_add);
@@ -524,7 +562,6 @@ int iommu_nested_memory_remove(struct iommu_nested_viommu *viommu, u64 ipa,
 			       u64 length)
 {
 	struct memory_range *range;
-	LIST_HEAD(list);
 	int ret;
 
 	ret = check_range(ipa, length);
@@ -538,12 +575,12 @@ int iommu_nested_memory_remove(struct iommu_nested_viommu *viommu, u64 ipa,
 	} else if (viommu->user_page) {
 		range = find_range(viommu->space, ipa, length);
 		if (range && range->ipa == ipa && range->length == length)
-			take_range(viommu, range, &list);
+			take_range(viommu, range);
 		else
 			ret = -ENOENT;
 	}
 	up_write(&viommu->sem);
-	put_ranges(viommu, &list);
+	iommu_nested_memory_reap(viommu);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_remove);
@@ -554,48 +591,84 @@ EXPORT_SYMBOL_GPL(iommu_nested_memory_remove);
  * @ipa: first address
  * @length: bytes
  *
- * When it returns none of that memory is mapped or pinned for @viommu.
+ * When it returns none of that memory is mapped for @viommu. Its pages are still pinned:
+ * iommu_nested_memory_reap() has to follow, by whomever.
  *
- * Context: as iommu_nested_memory_remove().
+ * Context: process; takes viommu->sem.
  */
 void iommu_nested_memory_unmapped(struct iommu_nested_viommu *viommu, u64 ipa,
 				  u64 length)
 {
 	struct memory_range *range;
-	LIST_HEAD(list);
 
 	down_write(&viommu->sem);
 	while (viommu->mirror &&
 	       (range = find_range(viommu->space, ipa, length)))
-		take_range(viommu, range, &list);
+		take_range(viommu, range);
 	up_write(&viommu->sem);
-	put_ranges(viommu, &list);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_unmapped);
 
 /* The virtual IOMMU is not tied any more. viommu->sem is held for writing. */
 void iommu_nested_space_untie(struct iommu_nested_space *space)
 {
-	list_splice_init(&space->ranges, &space->orphans);
-	space->num_ranges = 0;
+	struct memory_range *range, *next;
+
+	list_for_each_entry_safe(range, next, &space->ranges, node)
+		add_leaving(space, range);
 }
 
 /**
- * iommu_nested_memory_reap - unpin what unbinding the last device has left
+ * iommu_nested_memory_reap - unpin the memory that is to leave
  * @viommu: the virtual IOMMU
  *
- * To be called after iommu_nested_unbind(), and after an iommu_nested_bind() that has
- * failed, as long as VFIO still holds the pages.
+ * To be called after iommu_nested_memory_unmapped() and iommu_nested_unbind(), and after
+ * an iommu_nested_bind() that has failed, as long as VFIO still holds the pages.
  *
- * Context: as iommu_nested_memory_remove().
+ * Context: process, with the lock of iommu_nested_memory_add(); takes viommu->sem, and
+ * calls @unpin of the user without it.
  */
 void iommu_nested_memory_reap(struct iommu_nested_viommu *viommu)
 {
+	struct iommu_nested_space *space = viommu->space;
+	struct memory_range *range, *next;
 	LIST_HEAD(list);
 
 	down_write(&viommu->sem);
-	list_splice_init(&viommu->space->orphans, &list);
+	list_splice_init(&space->leaving, &list);
 	up_write(&viommu->sem);
-	put_ranges(viommu, &list);
+
+	list_for_each_entry_safe(range, next, &list, node) {
+		unpin_range(viommu, range);
+		list_del(&range->node);
+		mmdrop(range->mm);
+		kfree(range);
+		if (atomic_dec_and_test(&space->nr_leaving))
+			wake_up_all(&space->left);
+	}
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_reap);
+
+/**
+ * iommu_nested_memory_wait - until no memory is leaving
+ * @viommu: the virtual IOMMU
+ * @timeout: in jiffies: so long nothing may have been unpinned; 0: only look
+ *
+ * Context: process, without the lock of iommu_nested_memory_add().
+ * Return: whether all memory that was to leave has been unpinned.
+ */
+bool iommu_nested_memory_wait(struct iommu_nested_viommu *viommu, long timeout)
+{
+	struct iommu_nested_space *space = viommu->space;
+	int progress;
+
+	do {
+		progress = atomic_read(&space->progress);
+		if (wait_event_timeout(space->left,
+				       !atomic_read(&space->nr_leaving),
+				       timeout))
+			return true;
+	} while (timeout && progress != atomic_read(&space->progress));
+	return false;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_memory_wait);

@@ -274,8 +274,7 @@ static int nested_fops_open(struct inode *inode, struct file *file)
 	if (!nested)
 		return -ENOMEM;
 	mutex_init(&nested->kick);
-	mutex_init(&nested->memory_lock);
-	INIT_LIST_HEAD(&nested->devices);
+	vfio_nested_memory_init(nested);
 	init_waitqueue_head(&nested->wait);
 
 	nested->viommu = iommu_nested_viommu_create(&nested_user, nested);
@@ -390,7 +389,27 @@ static struct miscdevice nested_misc = {
 	.mode = 0666,
 };
 
-module_misc_device(nested_misc);
+static int __init nested_init(void)
+{
+	int ret;
+
+	vfio_nested_workqueue = alloc_workqueue("vfio-nested", WQ_UNBOUND, 0);
+	if (!vfio_nested_workqueue)
+		return -ENOMEM;
+	ret = misc_register(&nested_misc);
+	if (ret)
+		destroy_workqueue(vfio_nested_workqueue);
+	return ret;
+}
+
+static void __exit nested_exit(void)
+{
+	misc_deregister(&nested_misc);
+	destroy_workqueue(vfio_nested_workqueue);
+}
+
+module_init(nested_init);
+module_exit(nested_exit);
 
 MODULE_DESCRIPTION("User interface for nested IOMMU translation");
 MODULE_LICENSE("GPL");

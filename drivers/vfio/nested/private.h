@@ -9,6 +9,7 @@
 #include <linux/iommu-nested.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 struct vfio_nested_ring;
 
@@ -19,6 +20,22 @@ struct vfio_nested_ring;
 #define VFIO_NESTED_RINGS	(VFIO_NESTED_RING_RESPONSE + 1)
 
 /**
+ * struct vfio_nested_unmap - memory that VFIO is about to unmap, see memory.c
+ * @iova: of the last call of dma_unmap that could not wait for the end
+ * @length: likewise, zero: there is none
+ * @calls: how often this has been the same
+ * @quiet: until then nothing is pinned, in jiffies
+ *
+ * Written in dma_unmap, which VFIO calls with a lock of the container held.
+ */
+struct vfio_nested_unmap {
+	u64 iova;
+	u64 length;
+	u32 calls;
+	u64 quiet;
+};
+
+/**
  * struct vfio_nested - what a nested fd stands for
  * @viommu: holds the reference of the user interface until the file is closed
  * @rings: by enum vfio_nested_ring_type, or NULL; set once (release) and then constant
@@ -27,6 +44,8 @@ struct vfio_nested_ring;
  * @memory_lock: serialises what concerns guest memory, see memory.c, and binding and
  *	unbinding. Taken outside of vfio_nested_device.lock.
  * @devices: that are bound, under @memory_lock
+ * @reap: unpins memory; has a reference to @viommu while it is queued or runs
+ * @unmap: what that is for
  * @wait: who polls the nested fd
  *
  * Lives until the virtual IOMMU is gone, which may be long after the file.
@@ -37,6 +56,8 @@ struct vfio_nested {
 	struct mutex kick; /* the response ring's index */
 	struct mutex memory_lock; /* the virtual IOMMU's memory, and the list */
 	struct list_head devices;
+	struct work_struct reap;
+	struct vfio_nested_unmap unmap;
 	struct wait_queue_head wait;
 };
 
@@ -51,6 +72,9 @@ struct vfio_nested *vfio_nested_from_file(struct file *file);
 
 struct vfio_nested_device;
 
+extern struct workqueue_struct *vfio_nested_workqueue;
+
+void vfio_nested_memory_init(struct vfio_nested *nested);
 int vfio_nested_pin(void *data, u64 ipa, u32 num, int prot,
 		    struct page **pages);
 void vfio_nested_unpin(void *data, u64 ipa, u32 num);

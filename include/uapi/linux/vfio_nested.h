@@ -956,7 +956,8 @@ enum vfio_nested_memory_op {
  *
  * Errors: ENODEV: no device is bound; EEXIST: some of the range is known already;
  * ENOENT: FORGET: this is not one of the ranges that are known; ENOSPC: more than 1024
- * ranges; NAME with type1: EINVAL: VFIO has not mapped all of it; others of VFIO's.
+ * ranges; NAME with type1: EINVAL: VFIO has not mapped all of it; EBUSY: VFIO is busy
+ * unmapping memory, try again; others of VFIO's.
  */
 struct vfio_nested_memory {
 	__u32 size;
