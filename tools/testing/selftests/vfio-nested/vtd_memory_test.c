@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory on VT-d: what VFIO has mapped, made known to a virtual IOMMU, and taken
+ * away again by VFIO, by the VMM, or by its death. Most of it is for type1, where the
+ * IOMMU's second stage for nested translation has to follow VFIO's.
+ */
+#include "vtd-test.h"
+
+static const struct vn_want wants[] = {
+	{ .engine = VN_TESTDEV },
+};
+
+/* --- Guest memory ---------------------------------------------------------------- */
+
+/* Beyond the machine's own memory; at a boundary of the largest pages it may have */
+#define EXTRA_IPA	(VN_RAM_IPA + 0x14000000ULL)
+
+static bool is_type1(FIXTURE_DATA(vtd) *self)
+{
+	return self->guest.vm->ops == &vn_vm_type1;
+}
+
+#define NEED_TYPE1() do {						\
+	if (!is_type1(self))						\
+		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
+} while (0)
+
+static void *extra_memory(struct __test_metadata *_metadata, size_t size)
+{
+	const size_t huge = 0x200000;
+	void *va = mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, va);
+	return (void *)vn_align((uintptr_t)va, huge);
+}
+
+static int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
+}
+
+static int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
+				NULL);
+}
+
+TEST_F(vtd, memory_is_named_once)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_vm *vm = guest->vm;
+	const uint32_t name = VFIO_NESTED_MEMORY_NAME;
+	const uint32_t forget = VFIO_NESTED_MEMORY_FORGET;
+
+	EXPECT_EQ(-EEXIST, vn_vtd_name_memory(guest));
+	EXPECT_EQ(-EEXIST, vn_nested_memory(guest->fd, name, VN_RAM_IPA, 4096, vm->ram));
+	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA, 4096, NULL));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 1, 4096, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, 0, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, 4095, vm->ram));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 0, -4096ULL, vm->ram));
+	EXPECT_EQ(-EINVAL,
+		  vn_nested_memory(guest->fd, name, 0, 4096, vm->ram + 1));
+	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, -8192ULL, 16384, vm->ram));
+	EXPECT_EQ(-EOPNOTSUPP, vn_nested_memory(guest->fd, 2, 0, 4096, NULL));
+	EXPECT_OK(vn_nested_memory(guest->fd, forget, VN_RAM_IPA, vm->ram_size, NULL));
+	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA,
+					    vm->ram_size, NULL));
+	EXPECT_OK(vn_vtd_name_memory(guest));
+}
+
+/* Where VFIO unmaps memory the device loses it, and gets it back when it is named. */
+TEST_F(vtd, unmapped_memory_is_out_of_reach)
+{
+	const uint64_t ipa = VN_RAM_IPA + 0x10000000, size = 0x200000;
+	struct vn_vtd *guest = &self->guest;
+	unsigned int round;
+	void *va;
+
+	va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		  -1, 0);
+	ASSERT_NE(MAP_FAILED, va);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + 0x5000, VN_PROT_RW));
+	for (round = 0; round < 3; round++) {
+		ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+		ASSERT_OK(vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME,
+					   ipa, size, va));
+		EXPECT_EQ(VN_CHANNEL_OK,
+			  write_word(_metadata, self->device, VN_NO_PASID,
+				     IOVA(0), round).state);
+		EXPECT_EQ(round, vn_read_once((uint32_t *)(va + 0x5000)));
+		ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+		EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+		/* type1 has told; with iommufd the name is still there. */
+		vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
+				 NULL);
+	}
+	munmap(va, size);
+}
+
+TEST_F(vtd, memory_that_vfio_has_not_mapped)
+{
+	struct vn_vtd *guest = &self->guest;
+	const uint64_t ipa = VN_RAM_IPA + 0x10000000;
+	int ret;
+
+	ret = vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, 4096,
+			       guest->vm->ram);
+	/* Only type1 has to have it mapped; elsewhere it is of no use to the device. */
+	EXPECT_TRUE(!ret || ret == -EINVAL);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+}
+
+struct load {
+	struct vn_vtd *guest;
+	void *va;
+	uint64_t ipa;
+	uint64_t size;
+	bool stop;
+	unsigned int rounds;
+	int error;
+};
+
+static void *unmap_load(void *data)
+{
+	struct load *load = data;
+
+	while (!vn_read_once(&load->stop) && !load->error) {
+		load->error = vn_vm_map(load->guest->vm, load->ipa, load->va,
+					load->size, VN_PROT_RW);
+		if (!load->error)
+			load->error = vn_nested_memory(load->guest->fd,
+						       VFIO_NESTED_MEMORY_NAME,
+						       load->ipa, load->size, load->va);
+		if (!load->error)
+			load->error = vn_vm_unmap(load->guest->vm, load->ipa,
+						  load->size);
+		forget(load->guest, load->ipa, load->size);
+		load->rounds++;
+	}
+	return NULL;
+}
+
+/* Memory comes and goes under DMA, invalidations and changes of the tables. */
+TEST_F(vtd, memory_goes_under_load)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct load load = {
+		.guest = guest,
+		.ipa = VN_RAM_IPA + 0x10000000,
+		.size = 0x400000,
+	};
+	const struct vn_access flood = {
+		.op = VN_OP_WRITE, .flags = VN_ACCESS_FLOOD, .iova = IOVA(1),
+		.length = 64, .buffer = BUFFER,
+	};
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t end = vn_now_ms() + 3000;
+	pthread_t thread;
+
+	load.va = mmap(NULL, load.size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, load.va);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), load.ipa + 0x1000, VN_PROT_RW));
+	ASSERT_OK(vn_testdev_start(self->device, 2, &flood));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unmap_load, &load));
+	while (vn_now_ms() < end) {
+		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+		EXPECT_OK(vn_vtd_translate(guest, ID));
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	}
+	vn_write_once(&load.stop, true);
+	pthread_join(thread, NULL);
+	vn_testdev_stop(self->device, 2);
+	EXPECT_EQ(0, load.error);
+	EXPECT_NE(0, load.rounds);
+	munmap(load.va, load.size);
+}
+
+TEST_F(vtd, a_name_that_is_refused_leaves_nothing)
+{
+	const uint64_t ipa = EXTRA_IPA, half = 0x80000;
+	struct vn_vtd *guest = &self->guest;
+	void *va = extra_memory(_metadata, 2 * half);
+
+	NEED_TYPE1();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, half, VN_PROT_RW));
+	EXPECT_EQ(-EINVAL, name(guest, ipa, 2 * half, va));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_EQ(-ENOENT, forget(guest, ipa, 2 * half));
+	EXPECT_OK(name(guest, ipa, half, va));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(0), 7).state);
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, half));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_EQ(-ENOENT, forget(guest, ipa, half));
+}
+
+/* VFIO lets go of two mappings at once: the names of parts of both are gone. */
+TEST_F(vtd, names_end_with_the_mappings)
+{
+	const uint64_t ipa = EXTRA_IPA, size = 0x40000;
+	struct vn_vtd *guest = &self->guest;
+	void *va = extra_memory(_metadata, 2 * size);
+	unsigned int i;
+
+	NEED_TYPE1();
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(vn_vm_map(guest->vm, ipa + i * size, va + i * size,
+				    size, VN_PROT_RW));
+	/* One across the boundary, and one that stays clear of it */
+	ASSERT_OK(name(guest, ipa + size - 0x1000, 0x2000, va + size - 0x1000));
+	ASSERT_OK(name(guest, ipa + 0x3000, 0x1000, va + 0x3000));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + size, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + 0x3000, VN_PROT_RW));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(0), 1).state);
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa + size, size));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(1), 1).state);
+	EXPECT_EQ(-ENOENT, forget(guest, ipa + size - 0x1000, 0x2000));
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_EQ(-ENOENT, forget(guest, ipa + 0x3000, 0x1000));
+}
+
+TEST_F(vtd, memory_that_is_read_only_stays_so)
+{
+	const uint64_t ipa = EXTRA_IPA, size = 0x10000;
+	struct vn_vtd *guest = &self->guest;
+	void *va = extra_memory(_metadata, size);
+	struct vn_access access = {
+		.op = VN_OP_READ, .iova = IOVA(0), .length = 4, .buffer = BUFFER,
+	};
+	struct vn_channel_status status = {};
+	uint32_t word = 0x1357, got = 0;
+
+	memcpy(va, &word, sizeof(word));
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_READ));
+	ASSERT_OK(name(guest, ipa, size, va));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	EXPECT_OK(vn_testdev_run(self->device, 1, &access, &status));
+	EXPECT_EQ(VN_CHANNEL_OK, status.state);
+	vn_testdev_buffer_read(self->device, BUFFER, &got, sizeof(got));
+	EXPECT_EQ(word, got);
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+}
+
+/* Kilobytes that /proc/self/status, or /proc/meminfo, gives for @what */
+static long kilobytes(const char *path, const char *what)
+{
+	size_t len = strlen(what);
+	char line[256];
+	long value = -1;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return -1;
+	while (value < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, what, len) && line[len] == ':')
+			value = atol(line + len + 1);
+	fclose(file);
+	return value;
+}
+
+/* VFIO has charged the caller for it: names cost nothing of that limit. */
+TEST_F(vtd, memory_is_charged_once)
+{
+	const uint64_t ipa = EXTRA_IPA, size = 0x100000;
+	struct vn_vtd *guest = &self->guest;
+	void *va = extra_memory(_metadata, size);
+	long before, mapped;
+
+	NEED_TYPE1();
+	before = kilobytes("/proc/self/status", "VmLck");
+	ASSERT_LE(0, before);
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+	mapped = kilobytes("/proc/self/status", "VmLck");
+	EXPECT_EQ(size / 1024, mapped - before);
+	ASSERT_OK(name(guest, ipa, size, va));
+	EXPECT_EQ(mapped, kilobytes("/proc/self/status", "VmLck"));
+	ASSERT_OK(forget(guest, ipa, size));
+	EXPECT_EQ(mapped, kilobytes("/proc/self/status", "VmLck"));
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	EXPECT_EQ(before, kilobytes("/proc/self/status", "VmLck"));
+}
+
+/* Shows what names cost; VFIO_NESTED_MIB is how much memory to name. */
+TEST_F(vtd, a_large_range)
+{
+	const char *text = getenv("VFIO_NESTED_MIB");
+	const uint64_t size = (text ? strtoul(text, NULL, 0) : 16) << 20;
+	const uint64_t ipa = EXTRA_IPA;
+	struct vn_vtd *guest = &self->guest;
+	void *va = mmap(NULL, size + 0x200000, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start, mapped, named, unmapped;
+	long slab, tables;
+
+	ASSERT_NE(MAP_FAILED, va);
+	va = (void *)vn_align((uintptr_t)va, 0x200000);
+	madvise(va, size, MADV_HUGEPAGE);
+	memset(va, 0, size);
+
+	start = vn_now_ms();
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+	mapped = vn_now_ms();
+	slab = kilobytes("/proc/meminfo", "SUnreclaim");
+	tables = kilobytes("/proc/meminfo", "SecPageTables");
+	ASSERT_OK(name(guest, ipa, size, va));
+	named = vn_now_ms();
+	slab = kilobytes("/proc/meminfo", "SUnreclaim") - slab;
+	tables = kilobytes("/proc/meminfo", "SecPageTables") - tables;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + size - 0x1000, VN_PROT_RW));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(0), 11).state);
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(1), 12).state);
+	EXPECT_EQ(11, vn_read_once((uint32_t *)va));
+	EXPECT_EQ(12, vn_read_once((uint32_t *)(va + size - 0x1000)));
+
+	unmapped = vn_now_ms();
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	unmapped = vn_now_ms() - unmapped;
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	ksft_print_msg("%llu MiB: VFIO maps them in %llu ms; to name them takes %llu ms, %ld KiB of slabs and %ld KiB of page tables; VFIO unmaps them in %llu ms\n",
+		       (unsigned long long)size >> 20,
+		       (unsigned long long)(mapped - start),
+		       (unsigned long long)(named - mapped), slab, tables,
+		       (unsigned long long)unmapped);
+}
+
+struct unmapper {
+	struct vn_vtd *guest;
+	uint64_t ipa;
+	void *va;
+	uint64_t end;
+	unsigned int rounds;
+	unsigned int busy;
+	int error;
+};
+
+static void *unmapper(void *data)
+{
+	const uint64_t size = 0x8000;
+	struct unmapper *job = data;
+	struct vn_vm *vm = job->guest->vm;
+	int ret;
+
+	while (vn_now_ms() < job->end && !job->error) {
+		job->error = vn_vm_map(vm, job->ipa, job->va, size, VN_PROT_RW);
+		if (job->error)
+			break;
+		ret = name(job->guest, job->ipa, size, job->va);
+		if (ret == -EBUSY)
+			job->busy++;
+		else
+			job->error = ret;
+		ret = vn_vm_unmap(vm, job->ipa, size);
+		job->error = job->error ?: ret;
+		job->rounds++;
+	}
+	return NULL;
+}
+
+/*
+ * VFIO tells of two mappings that go at once: whoever unpins one of them needs a lock that
+ * who waits to be told of the other holds.
+ */
+TEST_F(vtd, two_unmap_at_once)
+{
+	enum { THREADS = 3 };
+	void *va = extra_memory(_metadata, THREADS << 16);
+	struct unmapper jobs[THREADS] = {};
+	pthread_t threads[THREADS];
+	unsigned int i;
+
+	NEED_TYPE1();
+	for (i = 0; i < THREADS; i++) {
+		jobs[i].guest = &self->guest;
+		jobs[i].ipa = EXTRA_IPA + (i << 16);
+		jobs[i].va = va + (i << 16);
+		jobs[i].end = vn_now_ms() + 2000;
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, unmapper, &jobs[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, jobs[i].error);
+		EXPECT_LT(jobs[i].busy, jobs[i].rounds);
+		ksft_print_msg("thread %u: %u rounds, %u of them without a name\n",
+			       i, jobs[i].rounds, jobs[i].busy);
+	}
+}
+
+static void *namer(void *data)
+{
+	struct unmapper *job = data;
+	unsigned int i = 0;
+	int ret;
+
+	while (vn_now_ms() < job->end && !job->error) {
+		ret = name(job->guest, job->ipa + (i % 8 << 12), 0x1000,
+			   job->va + (i % 8 << 12));
+		if (ret && ret != -EINVAL && ret != -EEXIST && ret != -EBUSY)
+			job->error = ret;
+		job->rounds += !ret;
+		i++;
+	}
+	return NULL;
+}
+
+/* Names come as fast as VFIO can take them away: unmapping still comes to an end. */
+TEST_F(vtd, names_do_not_hold_up_unmaps)
+{
+	enum { THREADS = 2 };
+	struct vn_vtd *guest = &self->guest;
+	struct unmapper jobs[THREADS] = {};
+	const uint64_t size = 0x8000, end = vn_now_ms() + 2000;
+	void *va = extra_memory(_metadata, size);
+	pthread_t threads[THREADS];
+	unsigned int i, rounds = 0;
+
+	NEED_TYPE1();
+	for (i = 0; i < THREADS; i++) {
+		jobs[i] = (struct unmapper){ guest, EXTRA_IPA, va, end };
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, namer, &jobs[i]));
+	}
+	while (vn_now_ms() < end) {
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, va, size, VN_PROT_RW));
+		sched_yield();
+		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, size));
+		rounds++;
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, jobs[i].error);
+		ksft_print_msg("thread %u: %u names\n", i, jobs[i].rounds);
+	}
+	ksft_print_msg("%u unmaps\n", rounds);
+	EXPECT_LT(0, rounds);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), EXTRA_IPA, VN_PROT_RW));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+}
+
+/* Who has named the memory, and has the nested fd, is killed; others have the device. */
+TEST_F(vtd, the_owner_is_killed)
+{
+	struct vn_vtd *guest = &self->guest, heir;
+	uint64_t a = new_page(_metadata, guest);
+	int ready[2], status;
+	pid_t child;
+	char ok = 0;
+
+	vn_nested_unbind(self->device->fd);
+	vn_vtd_close(guest);
+	ASSERT_EQ(0, pipe(ready));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		guest->fd = vn_nested_open();
+		ok = guest->fd >= 0 && !vn_vtd_bind(guest, self->device, ID) &&
+		     !vn_vtd_name_memory(guest) &&
+		     !vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW) &&
+		     !vn_vtd_translate(guest, ID);
+		if (write(ready[1], &ok, 1) != 1)
+			_exit(1);
+		for (;;)
+			vn_vtd_translate(guest, ID);
+	}
+	ASSERT_EQ(1, read(ready[0], &ok, 1));
+	EXPECT_EQ(1, ok);
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	close(ready[0]);
+	close(ready[1]);
+
+	EXPECT_OK(vn_nested_unbind(self->device->fd));
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	heir = *guest;
+	heir.fd = vn_nested_open();
+	ASSERT_LE(0, heir.fd);
+	ASSERT_OK(vn_vtd_bind(&heir, self->device, ID));
+	ASSERT_OK(vn_vtd_name_memory(&heir));
+	ASSERT_OK(vn_vtd_translate(&heir, ID));
+	EXPECT_REFUSED(VN_NO_PASID, a);
+	EXPECT_OK(vn_nested_unbind(self->device->fd));
+	close(heir.fd);
+}
+
+int main(int argc, char **argv)
+{
+	return run_vtd_tests(wants, VN_ARRAY_SIZE(wants), argc, argv);
+}
