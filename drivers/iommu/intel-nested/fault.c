@@ -227,7 +227,8 @@ int vtd_restore_request(struct iommu_nested_binding *binding,
 {
 	struct vtd_dev *vdev = binding->backend_data;
 
-	if (!vdev->pri || fault->group >= IOMMU_NESTED_GROUPS)
+	if (!vdev->pri || fault->group >= IOMMU_NESTED_GROUPS ||
+	    fault->address & ~PRQ1_ADDR)
 		return -EINVAL;
 	if (fault->flags & VFIO_NESTED_FAULT_PASID &&
 	    fault->pasid >> vdev->viommu->limits.pasid_bits)

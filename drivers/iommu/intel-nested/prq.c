@@ -76,7 +76,6 @@ void vtd_prq_to_fault(const struct iommu_fault_page_request *request,
 {
 	memset(fault, 0, sizeof(*fault));
 	fault->kind = VFIO_NESTED_FAULT_PAGE_REQUEST;
-	fault->reason = VFIO_NESTED_REASON_TRANSLATION;
 	fault->flags = VFIO_NESTED_FAULT_ADDRESS | rights(request->perm);
 	if (request->flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE)
 		fault->flags |= VFIO_NESTED_FAULT_LAST;
