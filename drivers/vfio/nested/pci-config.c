@@ -11,6 +11,7 @@
  *    change under config_lock;
  *  - a reset leaves the virtual registers as it leaves the hardware's.
  */
+#include <linux/iommu.h>
 #include <linux/minmax.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
@@ -115,17 +116,30 @@ static bool pri_includes(const struct pci_overlay_window *window, u32 pos,
 	       pos <= window->start + reg && window->start + reg < pos + count;
 }
 
+static bool pri_enabled(const struct pci_overlay_window *window)
+{
+	return window->id == PCI_EXT_CAP_ID_PRI &&
+	       window->value[PCI_PRI_CTRL] & PCI_PRI_CTRL_ENABLE;
+}
+
+/*
+ * Where the host has page requests enabled all the time (VT-d) they are stopped for a
+ * guest that has not: those that come are refused.
+ */
 static int read_window(struct vfio_pci_nested *npdev,
 		       struct pci_overlay_window *window, u32 pos, u8 *to,
 		       size_t count)
 {
 	bool low = pri_includes(window, pos, count, PCI_PRI_STATUS);
 	bool high = pri_includes(window, pos, count, PCI_PRI_STATUS + 1);
+	bool stopped;
 	u16 status;
 	int ret;
 
 	mutex_lock(&npdev->config_lock);
 	pci_overlay_read(window, pos, to, count);
+	stopped = !pri_enabled(window) &&
+		  compat_pci_pri_enabled(npdev->core.pdev);
 	mutex_unlock(&npdev->config_lock);
 	if (!low && !high)
 		return 0;
@@ -134,17 +148,13 @@ static int read_window(struct vfio_pci_nested *npdev,
 	if (ret)
 		return ret;
 	status &= PRI_STATUS_BITS;
+	if (stopped)
+		status |= PCI_PRI_STATUS_STOPPED;
 	if (low)
 		to[window->start + PCI_PRI_STATUS - pos] = status;
 	if (high)
 		to[window->start + PCI_PRI_STATUS + 1 - pos] = status >> 8;
 	return 0;
-}
-
-static bool pri_enabled(const struct pci_overlay_window *window)
-{
-	return window->id == PCI_EXT_CAP_ID_PRI &&
-	       window->value[PCI_PRI_CTRL] & PCI_PRI_CTRL_ENABLE;
 }
 
 /* PRI Enable has changed. Where it cannot be, it is not set. */
