@@ -126,6 +126,8 @@ FIXTURE_SETUP(request)
 
 	unbind_all();
 	NEED_CAP(device, PRI);
+	if (variant->flags & VN_ACCESS_EXECUTE)
+		NEED_SMMUV3(device, "a guest has no execute requests (ECAP.ERS)");
 	start_asking(_metadata, &self->asking, device, STREAM, CREDITS);
 }
 

@@ -17,6 +17,10 @@
 #define PDTS			2
 #define PASID_BITS		15
 
+#define ECAP_SRS		VN_BIT(31)
+/* PASID table entry, word 2: supervisor requests */
+#define ENTRY_SRE		VN_BIT(0)
+
 /* The guest's tables, as those functions know them that work on tables only */
 static struct vn_vtd tables_of(const struct vn_guest *guest)
 {
@@ -49,6 +53,9 @@ static int set_entry(struct vn_guest *guest, uint32_t pasid,
 	uint64_t words[VN_VTD_ENTRY_WORDS];
 
 	vn_pte_first(words, s1->table, asid);
+	/* Privileged accesses, too */
+	if (guest->vtd.ecap & ECAP_SRS)
+		words[2] |= ENTRY_SRE;
 	return vn_vtd_set_entry(&tables, pasid, words);
 }
 
