@@ -3,9 +3,8 @@
  * What is in force for a device: its group's domain, and those of its PASIDs.
  *
  * Invariants:
- *  - one domain is never exchanged for another: the old one is taken off, and
- *    intel-iommu drains the page requests that refer to it, before the new one comes. So
- *    when a domain is off, nobody refers to it or to its handle any more;
+ *  - one domain is never exchanged for another: the old one is taken off before the new
+ *    one comes, and what intel-iommu was doing for it is waited for (fault.c);
  *  - VFIO finds its own domain, with its own handle, whenever it changes something by
  *    itself: when the device is closed, and where vtd_detach_finally() was called
  *    before;
@@ -19,13 +18,17 @@
 
 #include "vtd.h"
 
-/* A reset of the device, in which nothing can be attached, takes no longer. */
-#define RESET_TIMEOUT_MS	60000
+/*
+ * The PCI core gives a device up that has not come back from a reset after 65 seconds;
+ * it may try twice. Nothing can be attached meanwhile.
+ */
+#define RESET_TIMEOUT_MS	150000
 #define RESET_POLL_MS		20
 
 static void block_rid(struct vtd_dev *vdev)
 {
 	struct iommu_domain *stage2 = vdev->viommu->stage2;
+	struct vtd_shadow *shadow;
 
 	switch (vdev->rid) {
 	case VTD_RID_BLOCKED:
@@ -37,8 +40,9 @@ static void block_rid(struct vtd_dev *vdev)
 			iommu_detach_group(stage2, vdev->group);
 		break;
 	case VTD_RID_STAGE1:
-		iommu_detach_group_handle(vdev->rid_shadow->domain,
-					  vdev->group);
+		shadow = vdev->rid_shadow;
+		iommu_detach_group_handle(shadow->domain, vdev->group);
+		shadow->undrained = !vtd_drain(vdev, VTD_RID_PASID);
 		vdev->rid_shadow = NULL;
 		break;
 	}
@@ -105,6 +109,10 @@ static int attach_rid(struct vtd_dev *vdev)
 	       attach_stage2(vdev) : attach_stage1(vdev, shadow);
 }
 
+/*
+ * Hardware may refuse an entry that is legal (the IOMMU of another device can do less);
+ * then it is as good as one that is not: accesses are refused.
+ */
 static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
 	int ret;
@@ -114,7 +122,11 @@ static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	ret = iommu_attach_device_pasid(shadow->domain, vdev->dev,
 					shadow->pasid, &shadow->handle);
 	shadow->attached = !ret;
-	return ret;
+	if (!ret || ret == -ENOMEM || ret == -ENOSPC || ret == -EBUSY)
+		return ret;
+	dev_notice_ratelimited(vdev->dev, "PASID %u of the guest could not be put in force (%d)\n",
+			       shadow->pasid, ret);
+	return 0;
 }
 
 /**
@@ -185,6 +197,8 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 		return;
 	iommu_detach_device_pasid(shadow->domain, vdev->dev, shadow->pasid);
 	shadow->attached = false;
+	if (shadow->entry.kind == VTD_STAGE1)
+		shadow->undrained = !vtd_drain(vdev, shadow->pasid);
 }
 
 /**
@@ -207,8 +221,8 @@ void vtd_detach(struct vtd_dev *vdev)
  * vtd_detach_finally - give the device back to VFIO
  * @vdev: the device, detached
  *
- * During a reset of the device newer kernels do not attach anything. They cannot be told
- * to do it afterwards; so this waits for the end of the reset.
+ * During a reset of the device newer kernels do not attach anything (EBUSY). They cannot
+ * be told to do it afterwards; so this waits for the end of the reset.
  */
 void vtd_detach_finally(struct vtd_dev *vdev)
 {
@@ -217,11 +231,11 @@ void vtd_detach_finally(struct vtd_dev *vdev)
 
 	for (waited = 0; waited < RESET_TIMEOUT_MS; waited += RESET_POLL_MS) {
 		ret = attach_stage2(vdev);
-		if (ret != -EBUSY)
+		if (ret != -EBUSY || !vdev->in_reset)
 			break;
 		msleep(RESET_POLL_MS);
 	}
 	if (ret)
-		dev_err(vdev->dev, "its DMA is blocked: VFIO's domain could not be attached again (%d)\n",
+		dev_err(vdev->dev, "its DMA is blocked until all files of it are closed: VFIO's domain could not be attached again (%d)\n",
 			ret);
 }

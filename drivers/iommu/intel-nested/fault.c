@@ -11,17 +11,22 @@
  *    core, or vtd_end_faults(), says so;
  *  - nobody but us answers it: it is taken off the list of what intel-iommu ends by
  *    itself when the last handler of a device goes;
- *  - no handler runs for a domain that has been detached. intel-iommu waits for the
- *    requests that it is handing out, but only while the device has another domain with
- *    a handler. That is the keeper: a nested domain that translates nothing, at a PASID
- *    that no guest has. It is attached before the first and detached after the last,
- *    and its own requests, if a device makes any, are refused;
+ *  - when a domain is freed, no handler runs for it. When one is detached, intel-iommu
+ *    first waits for the page requests that it is handing out, and then forgets the
+ *    handle: what comes in between still finds it. So after each domain another one,
+ *    the keeper's, is attached to the same PASID and detached: that waits again, when
+ *    nobody can find the old handle any more (vtd_drain()). The keeper is a nested domain
+ *    that translates nothing. It is also attached to a PASID of its own as long as there
+ *    are others, because intel-iommu does not wait when the last domain with a handler
+ *    goes. Requests for the keeper are refused. Its own end can not be waited for; no
+ *    guest has its PASID or knows it, which is a number at random;
  *  - Response Failure reaches no function: the in-tree driver has no correct encoding for
  *    it, and a function may share its page request interface.
  */
 #include <linux/bitfield.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
+#include <linux/random.h>
 
 #include "prq.h"
 #include "vtd.h"
@@ -87,12 +92,13 @@ static int refuse(struct iopf_group *group)
  */
 int vtd_keeper_create(struct vtd_dev *vdev)
 {
-	const struct vtd_limits *limits = &vdev->viommu->limits;
+	const struct vtd_limits *limits = &vdev->limits;
 	/* The last page that a guest can have: nothing is there. */
 	struct vtd_entry nothing = {
 		.kind = VTD_STAGE1,
 		.table = (2ULL << FIELD_GET(CAP_MGAW, limits->cap)) - SZ_4K,
 	};
+	const u32 half = vdev->dev->iommu->max_pasids / 2;
 	struct iommu_domain *domain;
 
 	if (!vdev->pri || vdev->keeper.domain)
@@ -101,6 +107,7 @@ int vtd_keeper_create(struct vtd_dev *vdev)
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 	vdev->keeper.domain = domain;
+	vdev->keeper.pasid = half + get_random_u32_below(half);
 	return 0;
 }
 
@@ -120,30 +127,67 @@ int vtd_keeper_attach(struct vtd_dev *vdev)
 	if (!keeper->domain || keeper->attached)
 		return 0;
 	ret = iommu_attach_device_pasid(keeper->domain, vdev->dev,
-					vtd_keeper_pasid(vdev->dev),
-					&keeper->handle);
+					keeper->pasid, &keeper->handle);
 	keeper->attached = !ret;
 	return ret;
 }
 
 /**
- * vtd_keeper_destroy - after the last domain with a handler has been detached
+ * vtd_keeper_detach - after the last domain with a handler has been detached
  * @vdev: from which device
+ *
+ * Context: with vtd_viommu.lock held.
+ */
+void vtd_keeper_detach(struct vtd_dev *vdev)
+{
+	struct vtd_keeper *keeper = &vdev->keeper;
+
+	if (keeper->attached)
+		iommu_detach_device_pasid(keeper->domain, vdev->dev,
+					  keeper->pasid);
+	keeper->attached = false;
+}
+
+/**
+ * vtd_keeper_destroy - no domain with a handler will be made any more
+ * @vdev: of the device, with the keeper detached
  *
  * Context: with vtd_viommu.lock held.
  */
 void vtd_keeper_destroy(struct vtd_dev *vdev)
 {
+	if (vdev->keeper.domain)
+		iommu_domain_free(vdev->keeper.domain);
+	vdev->keeper.domain = NULL;
+}
+
+/**
+ * vtd_drain - wait until a domain's handler does not run any more
+ * @vdev: the device
+ * @pasid: from which the domain has been detached
+ *
+ * Context: with vtd_viommu.lock held.
+ * Return: whether that could be done, or nothing had to be; if not, the domain and the
+ * handle of its attachment have to stay for now.
+ */
+bool vtd_drain(struct vtd_dev *vdev, u32 pasid)
+{
 	struct vtd_keeper *keeper = &vdev->keeper;
 
-	if (!keeper->domain)
-		return;
-	if (keeper->attached)
-		iommu_detach_device_pasid(keeper->domain, vdev->dev,
-					  vtd_keeper_pasid(vdev->dev));
-	iommu_domain_free(keeper->domain);
-	keeper->domain = NULL;
-	keeper->attached = false;
+	if (!vdev->pri)
+		return true;
+	if (pasid == VTD_RID_PASID) {
+		if (iommu_attach_group_handle(keeper->domain, vdev->group,
+					      &keeper->drain))
+			return false;
+		iommu_detach_group_handle(keeper->domain, vdev->group);
+		return true;
+	}
+	if (iommu_attach_device_pasid(keeper->domain, vdev->dev, pasid,
+				      &keeper->drain))
+		return false;
+	iommu_detach_device_pasid(keeper->domain, vdev->dev, pasid);
+	return true;
 }
 
 static void answer_group(struct vtd_dev *vdev, u64 key, u32 status)
@@ -209,7 +253,8 @@ int vtd_respond(struct iommu_nested_viommu *core,
 
 /*
  * The backend's @set_page_requests. The in-tree driver has enabled them in the function,
- * with credits of its own; until the guest does so they are refused.
+ * with credits of its own; until the guest does so, and when it has taken them away, new
+ * ones are refused. Those that are pending stay so.
  */
 int vtd_set_page_requests(struct iommu_nested_binding *binding, u32 credits)
 {
@@ -231,7 +276,7 @@ int vtd_restore_request(struct iommu_nested_binding *binding,
 	    fault->address & ~PRQ1_ADDR)
 		return -EINVAL;
 	if (fault->flags & VFIO_NESTED_FAULT_PASID &&
-	    fault->pasid >> vdev->viommu->limits.pasid_bits)
+	    fault->pasid >> vdev->limits.pasid_bits)
 		return -EINVAL;
 	vtd_prq_fill_raw(fault, binding->virtual_id);
 	return 0;

@@ -33,6 +33,7 @@ static const struct {
 	{ ECAP_SMTS, "scalable mode (ECAP.SMTS)" },
 	{ ECAP_NEST, "nested translation (ECAP.NEST)" },
 	{ ECAP_FSTS, "first-stage translation (ECAP.FSTS)" },
+	{ ECAP_SSTS, "second-stage translation (ECAP.SSTS)" },
 	{ ECAP_QI, "queued invalidation (ECAP.QI)" },
 };
 
@@ -66,6 +67,7 @@ bool vtd_can_nest(struct device *dev)
 {
 	struct iommu_hw_info_vtd regs;
 	struct iommu_domain *domain;
+	bool all = true;
 	int i;
 
 	if (read_registers(dev, &regs))
@@ -75,8 +77,10 @@ bool vtd_can_nest(struct device *dev)
 			continue;
 		dev_notice_ratelimited(dev, "cannot be given to a guest's stage 1: its IOMMU has no %s\n",
 				       needed[i].what);
-		return false;
+		all = false;
 	}
+	if (!all)
+		return false;
 	domain = compat_iommu_alloc_nest_parent(dev);
 	if (IS_ERR(domain)) {
 		dev_notice_ratelimited(dev, "cannot be given to a guest's stage 1: intel-iommu does not nest (%ld); scalable mode has to be on (intel_iommu=on,sm_on)\n",
@@ -87,22 +91,14 @@ bool vtd_can_nest(struct device *dev)
 	return true;
 }
 
-/*
- * The PASID at which the keeper is (fault.c). The guest has half of the PASIDs, all of
- * which are smaller.
- */
-u32 vtd_keeper_pasid(struct device *dev)
-{
-	return dev->iommu->max_pasids - 1;
-}
-
+/* The guest has half of the PASIDs at most: the keeper (fault.c) needs one of the others. */
 static u32 guest_pasid_bits(struct device *dev)
 {
 	u32 max = dev->iommu->max_pasids;
 
 	if (!compat_iommu_nests_pasids || max < 2 * PASIDS_PER_TABLE)
 		return 0;
-	return min_t(u32, ilog2(max) - 1, PASID_BITS_MAX);
+	return min_t(u32, ilog2(max) - 1, VTD_MAX_PASID_BITS);
 }
 
 /*
@@ -129,13 +125,59 @@ int vtd_limits_of(struct device *dev, struct vtd_limits *limits)
 	limits->pasid_bits = guest_pasid_bits(dev);
 	limits->cap = (regs.cap_reg & GUEST_CAP) | CAP_CM;
 	limits->ecap = regs.ecap_reg & GUEST_ECAP;
-	if (to_pci_dev(dev)->ats_enabled)
+	if (compat_iommu_nests_ats && to_pci_dev(dev)->ats_enabled)
 		limits->ecap |= ECAP_DT;
 	if (limits->pasid_bits)
 		limits->ecap |= ECAP_PASID | PSS(limits->pasid_bits);
 	if (vtd_has_page_requests(dev))
 		limits->ecap |= ECAP_PRS;
 	return 0;
+}
+
+static const char *why_no_pasids(struct device *dev, u64 ecap)
+{
+	if (!compat_iommu_nests_pasids)
+		return "this kernel cannot nest them";
+	if (!(ecap & ECAP_PASID))
+		return "its IOMMU has no PASIDs (ECAP.PASID)";
+	return "the function has none, or too few";
+}
+
+static const char *why_no_page_requests(struct device *dev, u64 ecap)
+{
+	if (!compat_iommu_has_iopf_dequeue)
+		return "this kernel cannot hand them on";
+	if (!(ecap & ECAP_PRS))
+		return "its IOMMU has no page requests (ECAP.PRS)";
+	if (to_pci_dev(dev)->is_virtfn)
+		return "intel-iommu does not tell those of virtual functions apart";
+	return "the function has none, or no PASIDs";
+}
+
+/* Tell the administrator what a guest will not have, although it can nest. */
+void vtd_explain(struct device *dev, const struct vtd_limits *limits)
+{
+	struct iommu_hw_info_vtd regs;
+
+	if (read_registers(dev, &regs))
+		return;
+	if (!(limits->ecap & ECAP_PASID))
+		dev_info_ratelimited(dev, "no PASIDs for guests: %s\n",
+				     why_no_pasids(dev, regs.ecap_reg));
+	if (!(limits->ecap & ECAP_PRS))
+		dev_info_ratelimited(dev, "no page requests for guests: %s\n",
+				     why_no_page_requests(dev, regs.ecap_reg));
+}
+
+/* The same for all devices of an IOMMU, some of which may have no page requests. */
+static u32 vtd_max_pending(struct device *dev)
+{
+	struct iommu_hw_info_vtd regs;
+
+	if (!compat_iommu_has_iopf_dequeue || read_registers(dev, &regs) ||
+	    !(regs.ecap_reg & ECAP_PRS))
+		return 0;
+	return VTD_MAX_PENDING;
 }
 
 /* The backend's @info. */
@@ -149,6 +191,7 @@ int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
 	if (ret)
 		return ret;
 	info->virtual_id_bits = 16;
+	info->max_pending = vtd_max_pending(dev);
 	info->arch_len = sizeof(info->arch.vtd);
 	info->arch.vtd.cap = limits.cap;
 	info->arch.vtd.ecap = limits.ecap;
@@ -165,9 +208,7 @@ int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
 		info->caps |= VFIO_NESTED_CAP_PASID;
 		info->pasid_bits = limits.pasid_bits;
 	}
-	if (limits.ecap & ECAP_PRS) {
+	if (limits.ecap & ECAP_PRS)
 		info->caps |= VFIO_NESTED_CAP_PRI;
-		info->max_pending = VTD_MAX_PENDING;
-	}
 	return 0;
 }

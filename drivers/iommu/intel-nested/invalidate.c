@@ -157,9 +157,11 @@ static int carry_out(struct vtd_viommu *viommu,
 	}
 }
 
-static int guest_command(struct vtd_viommu *viommu, const __le64 *qw)
+static int guest_command(struct vtd_viommu *viommu, const void *words,
+			 bool *long_one)
 {
 	struct vtd_command command;
+	const __le64 *qw = words;
 	const char *why;
 	int ret;
 
@@ -170,24 +172,32 @@ static int guest_command(struct vtd_viommu *viommu, const __le64 *qw)
 				       why);
 		return ret;
 	}
+	*long_one = command.kind == VTD_CMD_SYNC_ALL ||
+		    command.kind == VTD_CMD_SYNC_DOMAIN;
 	ret = carry_out(viommu, &command);
 	if (!ret && command.wider)
 		atomic64_inc(&viommu->core->counters.commands_widened);
 	return ret;
 }
 
-/* The backend's @invalidate. Nothing is ever left to wait for. */
-u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
-		   bool sync, int *err)
+/*
+ * Nothing is ever left to wait for. After a command that takes long the others have to be
+ * handed in again, so that locks of the core are not held for several of them.
+ */
+static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
+	       int (*command)(struct vtd_viommu *viommu, const void *cmd,
+			      bool *long_one), int *err)
 {
-	struct vtd_viommu *viommu = core->backend_data;
-	const __le64 *qw = cmds;
+	bool long_one = false;
 	int ret = 0;
 	u32 i;
 
 	mutex_lock(&viommu->lock);
 	for (i = 0; i < num; i++) {
-		ret = guest_command(viommu, qw + i * QI_WORDS);
+		if (long_one)
+			ret = -EAGAIN;
+		else
+			ret = command(viommu, cmds + i * len, &long_one);
 		if (ret)
 			break;
 	}
@@ -195,6 +205,14 @@ u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
 	if (ret)
 		*err = ret;
 	return i;
+}
+
+/* The backend's @invalidate */
+u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
+		   bool sync, int *err)
+{
+	return run(core->backend_data, cmds, QI_WORDS * sizeof(u64), num,
+		   guest_command, err);
 }
 
 static int generic_range(const struct vfio_nested_command_generic *cmd,
@@ -224,9 +242,10 @@ static int generic_range(const struct vfio_nested_command_generic *cmd,
 	return -EOPNOTSUPP;
 }
 
-static int generic_command(struct vtd_viommu *viommu,
-			   const struct vfio_nested_command_generic *cmd)
+static int generic_command(struct vtd_viommu *viommu, const void *data,
+			   bool *long_one)
 {
+	const struct vfio_nested_command_generic *cmd = data;
 	struct iommu_nested_binding *binding;
 	struct vtd_range range;
 	struct vtd_dev *vdev;
@@ -248,19 +267,7 @@ static int generic_command(struct vtd_viommu *viommu,
 u32 vtd_invalidate_generic(struct iommu_nested_viommu *core, void *cmds,
 			   u32 num, bool sync, int *err)
 {
-	const struct vfio_nested_command_generic *cmd = cmds;
-	struct vtd_viommu *viommu = core->backend_data;
-	int ret = 0;
-	u32 i;
-
-	mutex_lock(&viommu->lock);
-	for (i = 0; i < num; i++) {
-		ret = generic_command(viommu, &cmd[i]);
-		if (ret)
-			break;
-	}
-	mutex_unlock(&viommu->lock);
-	if (ret)
-		*err = ret;
-	return i;
+	return run(core->backend_data, cmds,
+		   sizeof(struct vfio_nested_command_generic), num,
+		   generic_command, err);
 }

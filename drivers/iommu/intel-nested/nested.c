@@ -48,7 +48,19 @@ static int check_bindable(struct vtd_dev *vdev)
 		return -ENODEV;
 	if (domain != viommu->stage2)
 		return -EXDEV;
+	/* It may be another one in the same place, if all devices have left the first. */
+	if (!viommu->core->mirror && !vtd_is_nest_parent(viommu, vdev->dev))
+		return -EXDEV;
 	return check_group(vdev);
+}
+
+/* Descriptors name no device, or any; what each of them has may be used there. */
+static void widen_limits(struct vtd_viommu *viommu, const struct vtd_limits *more)
+{
+	viommu->limits.cap |= more->cap;
+	viommu->limits.ecap |= more->ecap;
+	viommu->limits.pasid_bits = max(viommu->limits.pasid_bits,
+					more->pasid_bits);
 }
 
 static void free_dev(struct vtd_dev *vdev)
@@ -73,15 +85,20 @@ static int vtd_bind(struct iommu_nested_binding *binding)
 	vdev->dev = binding->dev;
 	vdev->group = iommu_group_get(binding->dev);
 	vdev->rid = VTD_RID_STAGE2;
+	INIT_LIST_HEAD(&vdev->undrained);
 	vdev->state = vtd_state_create();
 	ret = vdev->state ? check_bindable(vdev) : -ENOMEM;
+	if (!ret)
+		ret = vtd_limits_of(vdev->dev, &vdev->limits);
 	if (ret) {
 		free_dev(vdev);
 		return ret;
 	}
 	handle = iommu_attach_handle_get(vdev->group, IOMMU_NO_PASID, 0);
 	vdev->vfio_handle = IS_ERR(handle) ? NULL : handle;
-	vdev->pri = vtd_has_page_requests(vdev->dev);
+	vdev->pri = vdev->limits.ecap & ECAP_PRS;
+	widen_limits(vdev->viommu, &vdev->limits);
+	vtd_explain(vdev->dev, &vdev->limits);
 	binding->backend_data = vdev;
 	return 0;
 }
@@ -95,10 +112,12 @@ static void leave(struct vtd_dev *vdev)
 	if (!vdev->orphan) {
 		if (vdev->rid != VTD_RID_STAGE2 || vdev->state->num_shadows)
 			vtd_detach(vdev);
-		vtd_keeper_destroy(vdev);
+		vtd_keeper_detach(vdev);
 		vtd_end_faults(vdev);
 		/* VFIO's domain, of which they are children, may go next. */
 		vtd_state_clear(vdev, vdev->state);
+		vtd_free_undrained(vdev);
+		vtd_keeper_destroy(vdev);
 		vtd_detach_finally(vdev);
 		vdev->orphan = true;
 	}
@@ -179,14 +198,17 @@ static int vtd_set_context(struct iommu_nested_binding *binding,
 }
 
 /* Nothing passes. What the guest does to its tables meanwhile is followed. */
-static void pause_device(struct vtd_dev *vdev, bool *why, bool end_faults)
+static void pause_device(struct vtd_dev *vdev, bool *why)
 {
 	mutex_lock(&vdev->viommu->lock);
 	*why = true;
 	if (!vdev->orphan) {
 		vtd_detach(vdev);
-		if (end_faults)
+		if (vdev->in_reset) {
+			/* The kernel ends its page requests, and we do. */
+			vtd_keeper_detach(vdev);
 			vtd_end_faults(vdev);
+		}
 	}
 	mutex_unlock(&vdev->viommu->lock);
 }
@@ -209,7 +231,7 @@ static void vtd_reset_prepare(struct iommu_nested_binding *binding)
 {
 	struct vtd_dev *vdev = binding->backend_data;
 
-	pause_device(vdev, &vdev->in_reset, true);
+	pause_device(vdev, &vdev->in_reset);
 }
 
 static void vtd_reset_done(struct iommu_nested_binding *binding)
@@ -223,7 +245,7 @@ static void vtd_stop(struct iommu_nested_binding *binding)
 {
 	struct vtd_dev *vdev = binding->backend_data;
 
-	pause_device(vdev, &vdev->stopped, false);
+	pause_device(vdev, &vdev->stopped);
 }
 
 static void vtd_run(struct iommu_nested_binding *binding)

@@ -153,7 +153,7 @@ static int check_pasid_iotlb(const u64 *qw, const struct vtd_limits *limits,
 
 /*
  * In-tree drivers offer no invalidation of a device TLB by itself: that of the IOTLB
- * comes with it.
+ * comes with it. PFSID and MIP are about the physical device, and the in-tree driver's.
  */
 static int check_devtlb(const u64 *qw, const struct vtd_limits *limits,
 			struct vtd_command *command, const char **why)
@@ -180,8 +180,9 @@ static int check_pasid_devtlb(const u64 *qw, const struct vtd_limits *limits,
 }
 
 /*
- * Every command is complete when it has been carried out. Page requests that were
- * on their way when a wait asks to drain them (PD) come at their own time.
+ * Every command is complete when it has been carried out. That includes page requests for
+ * what an invalidation of the PASID cache has taken away: they are in the ring, or wait
+ * for room in it, so that the VMM can do what a wait with PD asks for.
  */
 static int check_wait(const u64 *qw, const struct vtd_limits *limits,
 		      struct vtd_command *command, const char **why)

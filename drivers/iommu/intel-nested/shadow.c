@@ -10,7 +10,8 @@
  *    and in caching mode, which the guest is told of, also those that are not present;
  *  - the number of shadows is bounded, whatever the tables say;
  *  - who changes shadows goes on from any point: after an error, or if guest memory has
- *    to be faulted in first, the same is done again.
+ *    to be faulted in first, the same is done again. What the guest has taken away goes
+ *    first: an error can mean only that something is not there yet.
  *
  * All of it is called with vtd_viommu.lock held, and viommu->sem.
  */
@@ -35,10 +36,26 @@ struct vtd_state *vtd_state_create(void)
 static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
 	WARN_ON(shadow->attached || vdev->rid_shadow == shadow);
+	if (shadow->undrained) {
+		list_add(&shadow->node, &vdev->undrained);
+		return;
+	}
 	if (shadow->entry.kind == VTD_STAGE1)
 		iommu_domain_free(shadow->domain);
 	vdev->viommu->num_shadows--;
 	kfree(shadow);
+}
+
+/* Long after they were detached */
+void vtd_free_undrained(struct vtd_dev *vdev)
+{
+	struct vtd_shadow *shadow, *next;
+
+	list_for_each_entry_safe(shadow, next, &vdev->undrained, node) {
+		shadow->undrained = false;
+		free_shadow(vdev, shadow);
+	}
+	INIT_LIST_HEAD(&vdev->undrained);
 }
 
 /* @state, of which nothing is in force, is as it was created. */
@@ -94,7 +111,6 @@ static struct vtd_shadow *make_shadow(struct vtd_dev *vdev, u32 pasid,
 	shadow->vdev = vdev;
 	shadow->pasid = pasid;
 	shadow->entry = *entry;
-	shadow->seen = true;
 	vdev->viommu->num_shadows++;
 	return shadow;
 }
@@ -161,14 +177,23 @@ static int build_shadow(void *data, u32 pasid, const struct vtd_entry *entry)
 	return add_shadow(build->vdev, build->state, pasid, entry);
 }
 
+static int visit_nothing(void *data, u32 pasid, const struct vtd_entry *entry)
+{
+	return 0;
+}
+
+/* Nothing is built before all that it takes is in memory. */
 static int build_from_tables(struct vtd_dev *vdev, struct vtd_state *state)
 {
 	struct vtd_memory memory = guest_memory(vdev);
 	struct build build = { vdev, state };
+	struct vtd_visitor look = { visit_nothing };
 	struct vtd_visitor visitor = { build_shadow, &build };
+	int ret;
 
-	return vtd_pasid_walk(&memory, &state->context, &vdev->viommu->limits,
-			      &visitor);
+	ret = vtd_pasid_walk(&memory, &state->context, &vdev->limits, &look);
+	return ret ?: vtd_pasid_walk(&memory, &state->context, &vdev->limits,
+				     &visitor);
 }
 
 static int build_vtd(struct vtd_dev *vdev, struct vtd_state *state,
@@ -177,8 +202,8 @@ static int build_vtd(struct vtd_dev *vdev, struct vtd_state *state,
 	const char *why;
 	int ret;
 
-	ret = vtd_context_check(data->entry, &vdev->viommu->limits,
-				&state->context, &why);
+	ret = vtd_context_check(data->entry, &vdev->limits, &state->context,
+				&why);
 	if (ret) {
 		dev_notice_ratelimited(vdev->dev, "refused context entry 0x%016llx 0x%016llx: %s\n",
 				       le64_to_cpu(data->entry[0]),
@@ -197,7 +222,7 @@ static int build_vtd(struct vtd_dev *vdev, struct vtd_state *state,
 static int build_table(struct vtd_dev *vdev, struct vtd_state *state,
 		       const struct vfio_nested_context_table *data)
 {
-	const struct vtd_limits *limits = &vdev->viommu->limits;
+	const struct vtd_limits *limits = &vdev->limits;
 	struct vtd_entry entry;
 	__le64 words[PTE_WORDS] = {};
 	u64 levels = PTE_FSPM_4LEVEL;
@@ -267,10 +292,7 @@ static void remove_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	free_shadow(vdev, shadow);
 }
 
-/*
- * Hardware may refuse an entry that is legal (the IOMMU of another device can do less);
- * then it is as good as one that is not.
- */
+/* What could not be put in force is not there: the same entry is tried again then. */
 static int attach_or_remove(struct vtd_dev *vdev, u32 pasid)
 {
 	struct vtd_shadow *shadow;
@@ -282,10 +304,10 @@ static int attach_or_remove(struct vtd_dev *vdev, u32 pasid)
 	shadow = xa_load(&vdev->state->shadows, pasid);
 	if (shadow)
 		remove_shadow(vdev, shadow);
-	if (ret == -ENOMEM || ret == -ENOSPC)
+	if (pasid != VTD_RID_PASID || ret == -ENOMEM)
 		return ret;
-	dev_notice_ratelimited(vdev->dev, "PASID %u of the guest could not be put in force (%d)\n",
-			       pasid, ret);
+	dev_notice_ratelimited(vdev->dev, "the guest's stage 1 for accesses without PASID could not be put in force (%d)\n",
+			       ret);
 	return 0;
 }
 
@@ -296,10 +318,8 @@ static int sync_entry(struct vtd_dev *vdev, u32 pasid,
 	struct vtd_shadow *old = xa_load(&vdev->state->shadows, pasid);
 	int ret;
 
-	if (old && vtd_entry_equal(&old->entry, entry)) {
-		old->seen = true;
+	if (old && vtd_entry_equal(&old->entry, entry))
 		return 0;
-	}
 	if (old)
 		remove_shadow(vdev, old);
 	if (entry->kind != VTD_BLOCKED) {
@@ -317,7 +337,8 @@ static int sync_entry(struct vtd_dev *vdev, u32 pasid,
  *
  * On error the PASID is not translated, or as it was.
  *
- * Return: 0; -ENOMEM, -ENOSPC, -EFAULT, -EAGAIN, -EINTR: see vtd_state_build().
+ * Return: 0; -ENOMEM, -ENOSPC, -EFAULT, -EAGAIN, -EINTR: see vtd_state_build(); -EBUSY:
+ * somebody else has that PASID.
  */
 int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid)
 {
@@ -328,8 +349,8 @@ int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid)
 
 	if (!vdev->state->tables)
 		return 0;
-	ret = vtd_pasid_read(&memory, &vdev->state->context,
-			     &vdev->viommu->limits, pasid, &entry, &why);
+	ret = vtd_pasid_read(&memory, &vdev->state->context, &vdev->limits,
+			     pasid, &entry, &why);
 	if (ret)
 		return ret;
 	if (why)
@@ -359,14 +380,11 @@ int vtd_sync_all(struct vtd_dev *vdev)
 
 	if (!vdev->state->tables)
 		return 0;
-	xa_for_each(&vdev->state->shadows, pasid, shadow)
-		shadow->seen = false;
-	ret = vtd_pasid_walk(&memory, &vdev->state->context,
-			     &vdev->viommu->limits, &visitor);
-	if (ret)
-		return ret;
-	xa_for_each(&vdev->state->shadows, pasid, shadow)
-		if (!shadow->seen)
-			remove_shadow(vdev, shadow);
-	return 0;
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		ret = vtd_sync_pasid(vdev, pasid);
+		if (ret)
+			return ret;
+	}
+	return vtd_pasid_walk(&memory, &vdev->state->context, &vdev->limits,
+			      &visitor);
 }

@@ -8,9 +8,11 @@
  *    cannot make one: then there is one of our own, into which the core puts the guest
  *    memory that the VMM names, as long as VFIO holds its pages;
  *  - a nested domain is freed before its parent;
+ *  - the parent, if it is not our own, is kept by VFIO's attachment of each device, which
+ *    a device leaves (vtd_unbind(), vtd_stage2_leave()) before it ends;
  *  - page faults are off while user memory is handed to intel-iommu, and a VMM that
- *    changes that memory meanwhile gets a nested domain with other contents, on the same
- *    parent: it can choose these anyway.
+ *    changes that memory meanwhile gets a nested domain with another table, or other
+ *    flags of its entry: whatever these are, the parent bounds what can be reached.
  *
  * The registers that a PASID entry can hold, and so what intel-iommu is told, are checked
  * by it again when it attaches the domain.
@@ -36,8 +38,11 @@ static struct iommu_domain *alloc_nested(struct vtd_viommu *viommu,
 					 &data);
 }
 
-/* intel-iommu looks at the parent before it looks at its user's data, which is nowhere. */
-static bool is_nest_parent(struct vtd_viommu *viommu, struct device *dev)
+/*
+ * Whether @viommu's parent can be nested on. intel-iommu looks at that before it looks at
+ * its user's data, which is nowhere.
+ */
+bool vtd_is_nest_parent(struct vtd_viommu *viommu, struct device *dev)
 {
 	void __user *nowhere = (void __user *)-PAGE_SIZE;
 	struct iommu_domain *domain;
@@ -76,7 +81,7 @@ static int find_parent(struct vtd_viommu *viommu, struct device *dev)
 	if (!viommu->stage2 || viommu->stage2->type != IOMMU_DOMAIN_UNMANAGED)
 		return -ENODEV;
 	viommu->parent = viommu->stage2;
-	if (is_nest_parent(viommu, dev))
+	if (vtd_is_nest_parent(viommu, dev))
 		return 0;
 	return make_parent(viommu, dev);
 }
@@ -88,7 +93,7 @@ int vtd_viommu_init(struct iommu_nested_viommu *core, struct device *dev)
 	int ret;
 
 	if (!vtd_can_nest(dev))
-		return -EOPNOTSUPP;
+		return -ENODEV;
 	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return -ENOMEM;
@@ -121,38 +126,74 @@ void vtd_viommu_release(struct iommu_nested_viommu *core)
 	kfree(viommu);
 }
 
+/* As much is unmapped at once, without looking whether somebody else wants to run. */
+#define UNMAP_STEP	SZ_1G
+
+/* The backend's @memory_unmap. */
+void vtd_memory_unmap(struct iommu_nested_viommu *core, u64 ipa, u64 length)
+{
+	struct vtd_viommu *viommu = core->backend_data;
+	u64 end = ipa + length;
+	size_t step;
+
+	/* intel-iommu invalidates what nested domains have cached of it as well. */
+	for (; ipa < end; ipa += step) {
+		step = min_t(u64, UNMAP_STEP - ipa % UNMAP_STEP, end - ipa);
+		iommu_unmap(viommu->parent, ipa, step);
+		cond_resched();
+	}
+}
+
+/*
+ * Accesses that pass stage 1 reach what all others do: the pages that VFIO has mapped for
+ * the device, and been charged for. What is in the VMM's memory by now may differ.
+ */
+static bool is_mapped_by_vfio(struct vtd_viommu *viommu, u64 ipa,
+			      struct page **pages, u32 num)
+{
+	u32 i;
+
+	for (i = 0; i < num; i++)
+		if (iommu_iova_to_phys(viommu->stage2, ipa + (u64)i * PAGE_SIZE) !=
+		    page_to_phys(pages[i]))
+			return false;
+	return true;
+}
+
+/* How many of the pages follow each other */
+static u32 run_length(struct page **pages, u32 num)
+{
+	u32 run = 1;
+
+	while (run < num && page_to_pfn(pages[run]) == page_to_pfn(pages[0]) + run)
+		run++;
+	return run;
+}
+
 /* The backend's @memory_map: runs of pages that are contiguous are mapped at once. */
 int vtd_memory_map(struct iommu_nested_viommu *core, u64 ipa,
 		   struct page **pages, u32 num, int prot)
 {
 	struct vtd_viommu *viommu = core->backend_data;
-	u32 first, end;
+	u32 done, run;
 	int ret;
 
-	for (first = 0; first < num; first = end) {
-		end = first + 1;
-		while (end < num && page_to_pfn(pages[end]) ==
-				    page_to_pfn(pages[first]) + end - first)
-			end++;
-		ret = iommu_map(viommu->parent, ipa + (u64)first * PAGE_SIZE,
-				page_to_phys(pages[first]),
-				(size_t)(end - first) * PAGE_SIZE,
-				prot | IOMMU_CACHE, GFP_KERNEL_ACCOUNT);
-		if (ret)
+	if (ipa + (u64)num * PAGE_SIZE - 1 > viommu->parent->geometry.aperture_end ||
+	    !is_mapped_by_vfio(viommu, ipa, pages, num))
+		return -EINVAL;
+
+	for (done = 0; done < num; done += run) {
+		run = run_length(pages + done, num - done);
+		ret = iommu_map(viommu->parent, ipa + (u64)done * PAGE_SIZE,
+				page_to_phys(pages[done]),
+				(size_t)run * PAGE_SIZE, prot | IOMMU_CACHE,
+				GFP_KERNEL_ACCOUNT);
+		if (ret) {
+			vtd_memory_unmap(core, ipa, (u64)done * PAGE_SIZE);
 			return ret;
+		}
 	}
 	return 0;
-}
-
-/*
- * The backend's @memory_unmap. What is mapped of a range begins where it does, and
- * intel-iommu invalidates what nested domains have cached of it as well.
- */
-void vtd_memory_unmap(struct iommu_nested_viommu *core, u64 ipa, u64 length)
-{
-	struct vtd_viommu *viommu = core->backend_data;
-
-	iommu_unmap(viommu->parent, ipa, length);
 }
 
 /* To @viommu's user page, of which the caller has the lock. */

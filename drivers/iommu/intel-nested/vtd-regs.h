@@ -37,6 +37,7 @@
 #define ECAP_PSS		GENMASK_ULL(39, 35)
 #define ECAP_PASID		BIT_ULL(40)
 #define ECAP_SMTS		BIT_ULL(43)
+#define ECAP_SSTS		BIT_ULL(46)
 #define ECAP_FSTS		BIT_ULL(47)
 #define ECAP_SMPWC		BIT_ULL(48)
 
@@ -81,7 +82,6 @@
 /* A table of entries fills a page, a directory entry refers to one. */
 #define PASIDS_PER_TABLE	64
 #define PASID_TABLE_SHIFT	6
-#define PASID_BITS_MAX		20
 
 /* 6.5.2 Queued invalidation: descriptors of 128 or 256 bits */
 #define QI_WORDS		4

@@ -31,6 +31,12 @@
 /* PASIDs of all its devices that one virtual IOMMU may have in use. */
 #define VTD_MAX_SHADOWS		1024
 
+/*
+ * PASID bits that a guest has at most: they bound the tables that are looked at for one
+ * invalidation, and locks are held meanwhile.
+ */
+#define VTD_MAX_PASID_BITS	16
+
 /* Recoverable faults that one virtual IOMMU may have outstanding. */
 #define VTD_MAX_PENDING		512
 
@@ -41,7 +47,8 @@
  * @ops: its operations, constant
  * @stage2: the domain that VFIO has attached; compared only, once the devices have left
  * @parent: of nested domains: @stage2, or if @core->mirror is set a domain of our own
- * @limits: what the guest was told, constant
+ * @limits: what guests were told of any of its devices; changes under @core->sem, held
+ *	for writing
  * @lock: see above
  * @num_shadows: number of struct vtd_shadow, under @lock
  */
@@ -64,7 +71,8 @@ struct vtd_viommu {
  * @domain: nested, and owned by this; or for VTD_PASSTHROUGH the parent; constant
  * @handle: of the attachment
  * @attached: PASIDs: it is. For VTD_RID_PASID see struct vtd_dev.rid_shadow.
- * @seen: scratch for a walk
+ * @undrained: its handler may still run
+ * @node: in struct vtd_dev.undrained, then
  */
 struct vtd_shadow {
 	struct vtd_dev *vdev;
@@ -73,19 +81,24 @@ struct vtd_shadow {
 	struct iommu_domain *domain;
 	struct iommu_attach_handle handle;
 	bool attached;
-	bool seen;
+	bool undrained;
+	struct list_head node;
 };
 
 /**
  * struct vtd_keeper - keeps page requests of a device going, see fault.c
  * @domain: nested, translates nothing; NULL: there is no keeper
+ * @pasid: where it is attached
  * @handle: of the attachment
  * @attached: it is
+ * @drain: handle of another attachment, which is over soon
  */
 struct vtd_keeper {
 	struct iommu_domain *domain;
+	u32 pasid;
 	struct iommu_attach_handle handle;
 	bool attached;
+	struct iommu_attach_handle drain;
 };
 
 /**
@@ -136,10 +149,12 @@ enum vtd_rid {
  * @group: its group, with no other device in it; holds a reference, constant
  * @vfio_handle: with which VFIO has attached its domain, or NULL; constant until
  *	@orphan
+ * @limits: what the guest was told of it, constant
  * @pri: page requests can be reported, constant
  * @credits: of the guest, under viommu->sem; read by fault.c without a lock
  * @may_request: the context permits page requests, likewise
  * @keeper: under @viommu->lock
+ * @undrained: shadows that are kept until the device leaves, likewise
  * @state: the context that was set last, likewise
  * @rid: what is in force, likewise
  * @rid_shadow: likewise, for VTD_RID_STAGE1
@@ -153,10 +168,12 @@ struct vtd_dev {
 	struct device *dev;
 	struct iommu_group *group;
 	struct iommu_attach_handle *vfio_handle;
+	struct vtd_limits limits;
 	bool pri;
 	u32 credits;
 	bool may_request;
 	struct vtd_keeper keeper;
+	struct list_head undrained;
 	struct vtd_state *state;
 	enum vtd_rid rid;
 	struct vtd_shadow *rid_shadow;
@@ -177,11 +194,12 @@ int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
 int vtd_limits_of(struct device *dev, struct vtd_limits *limits);
 bool vtd_can_nest(struct device *dev);
 bool vtd_has_page_requests(struct device *dev);
-u32 vtd_keeper_pasid(struct device *dev);
+void vtd_explain(struct device *dev, const struct vtd_limits *limits);
 
 /* viommu.c */
 int vtd_viommu_init(struct iommu_nested_viommu *core, struct device *dev);
 void vtd_viommu_release(struct iommu_nested_viommu *core);
+bool vtd_is_nest_parent(struct vtd_viommu *viommu, struct device *dev);
 int vtd_memory_map(struct iommu_nested_viommu *core, u64 ipa,
 		   struct page **pages, u32 num, int prot);
 void vtd_memory_unmap(struct iommu_nested_viommu *core, u64 ipa, u64 length);
@@ -201,6 +219,7 @@ void vtd_detach_finally(struct vtd_dev *vdev);
 
 /* shadow.c */
 struct vtd_state *vtd_state_create(void);
+void vtd_free_undrained(struct vtd_dev *vdev);
 void vtd_state_clear(struct vtd_dev *vdev, struct vtd_state *state);
 void vtd_state_destroy(struct vtd_dev *vdev, struct vtd_state *state);
 int vtd_state_build(struct vtd_dev *vdev, struct vtd_state *state,
@@ -221,7 +240,9 @@ u32 vtd_invalidate_generic(struct iommu_nested_viommu *core, void *cmds,
 int vtd_fault(struct iopf_group *group);
 int vtd_keeper_create(struct vtd_dev *vdev);
 int vtd_keeper_attach(struct vtd_dev *vdev);
+void vtd_keeper_detach(struct vtd_dev *vdev);
 void vtd_keeper_destroy(struct vtd_dev *vdev);
+bool vtd_drain(struct vtd_dev *vdev, u32 pasid);
 void vtd_end_faults(struct vtd_dev *vdev);
 int vtd_respond(struct iommu_nested_viommu *core,
 		const struct iommu_nested_answer *answers, u32 num);

@@ -88,6 +88,7 @@ compat_iommu_hw_info_vtd(const struct iommu_ops *ops, struct device *dev)
 /* Nested domains, and domains that can be their parents: with them came PASIDs. */
 #ifdef HAVE_IOMMU_DOMAIN_ALLOC_NESTED
 #define compat_iommu_nests_pasids	true
+#define compat_iommu_nests_ats		true
 
 static inline struct iommu_domain *
 compat_iommu_alloc_nested(const struct iommu_ops *ops, struct device *dev,
@@ -107,7 +108,9 @@ compat_iommu_alloc_nest_parent(struct device *dev)
 					       IOMMU_HWPT_ALLOC_NEST_PARENT);
 }
 #else
+/* Older ones also turn ATS off when a nested domain is attached. */
 #define compat_iommu_nests_pasids	false
+#define compat_iommu_nests_ats		false
 
 static inline struct iommu_domain *
 compat_iommu_alloc_nested(const struct iommu_ops *ops, struct device *dev,
