@@ -18,7 +18,8 @@ help:
 	@echo
 	@echo 'In the toolbox, a Debian root that is made by itself (needs mmdebstrap, and'
 	@echo 'root or user namespaces) outside this tree; results are in build/:'
-	@echo '  make demo               watch a guest stage 1 translate real DMA (1-10 minutes)'
+	@echo '  make demo               watch a guest stage 1 translate real DMA (1-10 minutes);'
+	@echo '                          ARCH=x86: on VT-d instead of SMMUv3'
 	@echo '  make check              all checks and tests; TIER=stock: on Debian'"'"'s kernels and'
 	@echo '                          QEMU; TIER=lab: on the laboratory'"'"'s ($(LAB)/README.rst)'
 	@echo '  make all-kernels        build for every kernel of the toolbox'
@@ -43,8 +44,9 @@ all-kernels:
 	@$(RUN) $(LAB)/build
 
 demo:
-	@$(LAB)/toolbox build kernel-source qemu
-	@$(RUN) $(LAB)/demo
+	@$(LAB)/toolbox build kernel-source qemu \
+		$(if $(filter x86,$(ARCH)),busybox-amd64 images-amd64)
+	@$(RUN) $(LAB)/demo $(filter x86,$(ARCH))
 
 check:
 	@$(LAB)/toolbox build $$($(RUN) $(LAB)/check --parts $(TIER))

@@ -34,7 +34,62 @@
 #define CHANNEL		1
 #define SIZE		16
 
+struct hostile {
+	const char *what;
+	struct vn_command command;
+};
+
+/* How each architecture calls things */
+struct words {
+	uint32_t backend;
+	const char *id;
+	const char *tables;
+	const char *forget;
+	const char *answer;
+	struct hostile hostile[6];
+};
+
+static const struct words words[] = {
+	{
+		.backend = VFIO_NESTED_BACKEND_SMMUV3,
+		.id = "StreamID",
+		.tables = "context descriptor",
+		.forget = "TLBI_NH_VA",
+		.answer = "PRI_RESP",
+		.hostile = {
+			{ "CFGI_ALL, all entries of the host", { { 0x04, 31 } } },
+			{ "TLBI_NH_ALL of another machine's VMID",
+			  { { VN_CMD_TLBI_NH_ALL | VN_CMD0_VMID(1) } } },
+			{ "CFGI_CD of another machine's device",
+			  { { VN_CMD_CFGI_CD | VN_CMD0_SID(0x4711) } } },
+			{ "RESUME of a fault that nobody reported",
+			  { { 0x44 | VN_CMD0_SID(STREAM) | VN_BIT(12), 0x1234 } } },
+			{ "a reserved bit, which would stop the command queue",
+			  { { VN_CMD_TLBI_NH_ALL | VN_BIT(9) } } },
+			{ "an opcode that does not exist", { { 0xff } } },
+		},
+	}, {
+		.backend = VFIO_NESTED_BACKEND_VTD,
+		.id = "source-id",
+		.tables = "PASID directory",
+		.forget = "PASID-based IOTLB invalidation",
+		.answer = "page group response",
+		.hostile = {
+			{ "interrupt entry cache, of the host", { { 0x04 } } },
+			{ "device TLB of another machine's device",
+			  { { 0x03 | vn_field(0x4711, 32, 16) } } },
+			{ "wait, and an interrupt of the host's", { { 0x05 | VN_BIT(4) } } },
+			{ "answer to a request that nobody reported",
+			  { { 0x09 | vn_field(STREAM, 16, 16), vn_field(5, 3, 9) } } },
+			{ "a reserved bit, which would stop the queue",
+			  { { 0x07 | vn_field(3, 4, 2) | VN_BIT(6) } } },
+			{ "a type that does not exist", { { 0x0f } } },
+		},
+	},
+};
+
 struct demo {
+	const struct words *words;
 	struct vn_vm vm;
 	struct vn_device device;
 	struct vn_guest guest;
@@ -119,14 +174,15 @@ static void copy(struct demo *demo)
 /* edu first: what it moves is the same word afterwards; NVMe adds milliseconds. */
 static void pick_device(char *name, bool faults)
 {
-	static const struct vn_want waits = {
+	static const struct vn_want stalls = {
 		.engine = VN_TESTDEV, .can_stall = VN_YES,
-	};
+	}, waits = { .engine = VN_TESTDEV };
 	static const char *const engines[] = { "edu", "nvme" };
 	size_t i;
 
 	if (faults) {
-		must(vn_session_pick(&waits, NULL, 0, name), "no device");
+		if (vn_session_pick(&stalls, NULL, 0, name))
+			must(vn_session_pick(&waits, NULL, 0, name), "no device");
 		return;
 	}
 
@@ -169,9 +225,17 @@ static void bind_device(struct demo *demo)
 	must(vn_guest_open(guest, &demo->vm), "virtual IOMMU");
 	must(vn_guest_bind(guest, &demo->device, STREAM), "binding");
 	must(vn_ring_open(&guest->ring, guest->fd, 64, -1), "fault ring");
-	say("the guest knows it as StreamID 0x%x", STREAM);
-	say("the IOMMU is an SMMUv3: addresses of %u bits, IDR0 0x%08x, IDR5 0x%08x",
-	    guest->smmu.output_bits, guest->smmu.idr[0], guest->smmu.idr[5]);
+	demo->words = words;
+	while (demo->words->backend != guest->arch->backend)
+		demo->words++;
+	say("the guest knows it as %s 0x%x", demo->words->id, STREAM);
+	if (guest->arch == &vn_arch_smmuv3)
+		say("the IOMMU is an SMMUv3: addresses of %u bits, IDR0 0x%08x, IDR5 0x%08x",
+		    guest->smmu.output_bits, guest->smmu.idr[0], guest->smmu.idr[5]);
+	else
+		say("the IOMMU is a VT-d: CAP 0x%016llx, ECAP 0x%016llx",
+		    (unsigned long long)guest->vtd.cap,
+		    (unsigned long long)guest->vtd.ecap);
 	say("fault ring: %u records of %u bytes", guest->ring.setup.entries,
 	    guest->ring.setup.record_size);
 }
@@ -195,8 +259,8 @@ static void build_stage1(struct demo *demo)
 			  VN_S1_LAST_LEVEL), "stage 1");
 	say("page A is at IPA 0x%" PRIx64 ", page B at IPA 0x%" PRIx64,
 	    demo->page_a, demo->page_b);
-	say("context descriptor at IPA 0x%" PRIx64 ", ASID %u, table at IPA 0x%" PRIx64,
-	    guest->cd, ASID, s1->table);
+	say("%s at IPA 0x%" PRIx64 ", table at IPA 0x%" PRIx64, demo->words->tables,
+	    guest->cd, s1->table);
 	entry = vn_s1_entry(s1, IOVA_SOURCE, &level);
 	say("IOVA 0x%llx -> IPA 0x%" PRIx64 " (source), level %u entry 0x%016" PRIx64,
 	    IOVA_SOURCE, demo->source, level, *entry);
@@ -237,11 +301,9 @@ static void show_invalidation(struct demo *demo)
 	say(old ? "still the old page: the IOMMU has cached the translation" :
 		  "the new page already: this IOMMU had dropped the translation by itself");
 
-	say("the guest's command TLBI_NH_VA, ASID %u, address 0x%llx, is forwarded",
-	    ASID, IOVA_TARGET);
-	must(vn_nested_command(guest->fd,
-			       vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA_TARGET)),
-	     "invalidation");
+	say("the guest's command %s, address 0x%llx, is forwarded",
+	    demo->words->forget, IOVA_TARGET);
+	must(vn_guest_forget_page(guest, IOVA_TARGET), "invalidation");
 	copy(demo);
 	must_be(copied_to(demo, demo->page_b), "the value in page B");
 	must_be(vn_intact(&demo->vm, demo->page_a), "page A untouched");
@@ -253,6 +315,8 @@ static void show_fault(struct demo *demo)
 	struct vn_guest *guest = &demo->guest;
 	struct vfio_nested_fault fault;
 
+	if (!(guest->info.caps & VFIO_NESTED_CAP_EVENTS))
+		return;
 	step("A fault reaches the guest");
 	vn_ring_drain(&guest->ring, 0);
 	say("nothing is mapped at IOVA 0x%llx; the device writes there: %s",
@@ -274,49 +338,40 @@ static void show_fault(struct demo *demo)
 	must_be(fault.address == IOVA_NOTHING, "the address that was written");
 }
 
-struct hostile {
-	const char *what;
-	uint64_t word0;
-	uint64_t word1;
-};
-
 static void show_refusals(struct demo *demo)
 {
-	static const struct hostile commands[] = {
-		{ "CFGI_ALL, all entries of the host", 0x04, 31 },
-		{ "TLBI_NH_ALL of another machine's VMID",
-		  VN_CMD_TLBI_NH_ALL | VN_CMD0_VMID(1), 0 },
-		{ "CFGI_CD of another machine's device",
-		  VN_CMD_CFGI_CD | VN_CMD0_SID(0x4711), 0 },
-		{ "RESUME of a fault that nobody reported",
-		  0x44 | VN_CMD0_SID(STREAM) | VN_BIT(12), 0x1234 },
-		{ "a reserved bit, which would stop the command queue",
-		  VN_CMD_TLBI_NH_ALL | VN_BIT(9), 0 },
-		{ "an opcode that does not exist", 0xff, 0 },
-	};
 	struct vn_guest *guest = &demo->guest;
 	size_t i;
 
 	step("A hostile guest");
-	for (i = 0; i < VN_ARRAY_SIZE(commands); i++) {
-		struct vfio_nested_command_smmuv3 command = {
-			.cmd = { commands[i].word0, commands[i].word1 },
-		};
-		int ret = vn_nested_command(guest->fd, command);
+	for (i = 0; i < VN_ARRAY_SIZE(demo->words->hostile); i++) {
+		const struct hostile *hostile = &demo->words->hostile[i];
+		int ret = vn_guest_command(guest, hostile->command);
 
-		say("%-52s seen: %s", commands[i].what,
+		say("%-52s seen: %s", hostile->what,
 		    ret ? strerror(-ret) : "accepted");
 		must_be(ret, "a refusal");
 	}
-	must(vn_nested_command(guest->fd,
-			       vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)),
-	     "an honest command afterwards");
-	say("an honest TLBI_NH_ALL afterwards is carried out");
+	must(vn_guest_forget(guest), "an honest command afterwards");
+	say("an honest command afterwards is carried out");
 	copy(demo);
 	must_be(copied_to(demo, demo->page_b), "the value in page B");
 }
 
 /* --- Pages that are not there yet ------------------------------------------- */
+
+static bool stalls(const struct demo *demo)
+{
+	return demo->guest.info.caps & VFIO_NESTED_CAP_STALL;
+}
+
+static void enable_requests(struct demo *demo)
+{
+	must(vn_device_enable_pasid(&demo->device), "PASID capability");
+	must(vn_device_enable_ats(&demo->device, true), "ATS capability");
+	must(vn_device_enable_pri(&demo->device, 32), "PRI capability");
+	say("the guest enables PASIDs, ATS and PRI in the device's configuration space");
+}
 
 static void build_spaces(struct demo *demo)
 {
@@ -324,8 +379,8 @@ static void build_spaces(struct demo *demo)
 	struct vfio_nested_info *info = &guest->info;
 
 	step("The guest builds two stage 1: for accesses without and with a PASID");
-	if (!(info->caps & VFIO_NESTED_CAP_STALL))
-		fail(demo->device.pci.name, "the IOMMU may not stall it");
+	if (!(info->caps & (VFIO_NESTED_CAP_STALL | VFIO_NESTED_CAP_PRI)))
+		fail(demo->device.pci.name, "it cannot wait here");
 	if (!(info->caps & VFIO_NESTED_CAP_PASID))
 		fail(demo->device.pci.name, "it has no PASIDs");
 	must(vn_guest_stage1(guest, vn_guest_granule(guest), 48, ASID),
@@ -334,12 +389,17 @@ static void build_spaces(struct demo *demo)
 		guest->cd_format = VN_CDTABLE_4K;
 	must(vn_guest_pasids(guest, 8), "table of descriptors");
 	must(vn_guest_space(guest, &demo->space, PASID, ASID + 1), "stage 1");
-	vn_guest_stalls(guest);
+	if (stalls(demo))
+		vn_guest_stalls(guest);
 	guest->ats = info->caps & VFIO_NESTED_CAP_ATS;
-	say("table of 256 context descriptors at IPA 0x%" PRIx64 ", of %u level(s)",
-	    guest->cd, guest->smmu.cd2l ? 2 : 1);
-	say("an access that stage 1 does not translate is stalled: the device waits");
+	say("%s at IPA 0x%" PRIx64 ", with PASID %u", demo->words->tables, guest->cd,
+	    PASID);
+	say(stalls(demo) ?
+	    "an access that stage 1 does not translate is stalled: the device waits" :
+	    "the device asks for pages that stage 1 does not translate, and waits");
 	must(vn_guest_translate(guest, STREAM), "stage-1 context");
+	if (!stalls(demo))
+		enable_requests(demo);
 }
 
 static void show_channel(struct demo *demo)
@@ -373,12 +433,12 @@ static struct vfio_nested_fault raise_fault(struct demo *demo, const char *data,
 	if (!vn_fault_wait(&demo->guest.ring, kind, &fault, VN_TIMEOUT_MS))
 		fail("a record in the fault ring", "none came");
 	show_channel(demo);
-	say("the guest is told: %s, StreamID 0x%" PRIx64 ", address 0x%" PRIx64 ", %s",
+	say("the guest is told: %s, %s 0x%" PRIx64 ", address 0x%" PRIx64 ", %s",
 	    kind == VFIO_NESTED_FAULT_STALL ?
-	    vn_event_name(vn_event_id(&fault)) : "page request",
+	    vn_event_name(vn_event_id(&fault)) : "page request", demo->words->id,
 	    (uint64_t)fault.virtual_id, (uint64_t)fault.address,
 	    fault.flags & VFIO_NESTED_FAULT_WRITE ? "write" : "read");
-	must_be(fault.virtual_id == STREAM, "the guest's own StreamID");
+	must_be(fault.virtual_id == STREAM, "the guest's own number of the device");
 	must_be(fault.address == IOVA_NOTHING, "the address that was written");
 	must_be(fault.cookie, "a fault that waits for an answer");
 	return fault;
@@ -413,15 +473,24 @@ static void show_data(struct demo *demo, uint64_t ipa, const char *data)
 	say("seen: the page holds \"%.16s\"", va);
 }
 
-static void show_stall(struct demo *demo)
+/* An access without PASID, to a page that is not there */
+static struct vfio_nested_fault wait_for_page(struct demo *demo, const char *data)
 {
-	static const char data[SIZE] = "after a stall  ";
+	if (stalls(demo))
+		return raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
+				   VFIO_NESTED_FAULT_STALL);
+	return raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_ATS | VN_ACCESS_PRI,
+			   VFIO_NESTED_FAULT_PAGE_REQUEST);
+}
+
+static void show_wait(struct demo *demo)
+{
+	static const char data[SIZE] = "after a wait   ";
 	struct vfio_nested_fault fault;
 	uint64_t ipa;
 
-	step("A stalled access: the guest maps the page, and it goes on");
-	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
-			    VFIO_NESTED_FAULT_STALL);
+	step("An access that waits: the guest maps the page, and it goes on");
+	fault = wait_for_page(demo, data);
 	ipa = map_nothing(demo, &demo->guest.s1);
 	say("and answers, by the cookie 0x%016" PRIx64 ": retry",
 	    (uint64_t)fault.cookie);
@@ -433,9 +502,12 @@ static void show_stall(struct demo *demo)
 	    strerror(-vn_respond(demo->guest.fd, fault.cookie,
 				 VFIO_NESTED_RESPONSE_RETRY)));
 	vn_s1_unmap(&demo->guest.s1, IOVA_NOTHING);
-	must(vn_nested_command(demo->guest.fd,
-			       vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA_NOTHING)),
-	     "invalidation");
+	must(vn_guest_forget_page(&demo->guest, IOVA_NOTHING), "invalidation");
+	if (!stalls(demo))
+		must(vn_guest_command(&demo->guest,
+				      demo->guest.arch->of_device(STREAM, VN_NO_PASID,
+								  IOVA_NOTHING, 0)),
+		     "invalidation");
 }
 
 static void show_abort(struct demo *demo)
@@ -443,15 +515,17 @@ static void show_abort(struct demo *demo)
 	static const char data[SIZE] = "never to arrive";
 	struct vfio_nested_fault fault;
 
-	step("A stalled access that the guest does not want");
-	fault = raise_fault(demo, data, VN_NO_PASID, VN_ACCESS_STALL,
-			    VFIO_NESTED_FAULT_STALL);
-	say("the guest answers with a command of its own: RESUME, abort, STAG %u",
-	    vn_event_stag(&fault));
-	must(vn_nested_command(demo->guest.fd,
-			       vn_cmd_resume(STREAM, vn_event_stag(&fault),
-					     VN_RESUME_ABORT)), "the answer");
-	finish(demo, VN_ERROR_ABORTED);
+	step("An access that the guest does not want");
+	fault = wait_for_page(demo, data);
+	if (stalls(demo))
+		say("the guest answers with a command of its own: RESUME, abort, STAG %u",
+		    vn_event_stag(&fault));
+	else
+		say("the guest answers with a command of its own: %s, invalid, group %u",
+		    demo->words->answer, fault.group);
+	must(vn_guest_answer(&demo->guest, &fault, VFIO_NESTED_RESPONSE_ABORT),
+	     "the answer");
+	finish(demo, stalls(demo) ? VN_ERROR_ABORTED : VN_ERROR_PAGE_INVALID);
 }
 
 static void show_page_request(struct demo *demo)
@@ -460,23 +534,18 @@ static void show_page_request(struct demo *demo)
 	struct vfio_nested_fault fault;
 	uint64_t ipa;
 
-	step("A page request: the device asks before it accesses");
+	step("A page request with a PASID: the device asks before it accesses");
 	if (!(demo->guest.info.caps & VFIO_NESTED_CAP_PRI))
 		fail(demo->device.pci.name,
 		     "no page requests: load smmuv3-nested with guest_ats=1");
-	must(vn_device_enable_pasid(&demo->device), "PASID capability");
-	must(vn_device_enable_ats(&demo->device, true), "ATS capability");
-	must(vn_device_enable_pri(&demo->device, 32), "PRI capability");
-	say("the guest enables PASIDs, ATS and PRI in the device's configuration space");
+	if (stalls(demo))
+		enable_requests(demo);
 	fault = raise_fault(demo, data, VN_PASID(PASID), VN_ACCESS_ATS | VN_ACCESS_PRI,
 			    VFIO_NESTED_FAULT_PAGE_REQUEST);
 	ipa = map_nothing(demo, &demo->space.s1);
-	say("and answers with a command of its own: PRI_RESP, success, group %u",
-	    fault.group);
-	must(vn_nested_command(demo->guest.fd,
-			       vn_cmd_pri_resp(STREAM, VN_PASID(PASID),
-					       fault.group,
-					       VN_PRI_RESP_SUCCESS)),
+	say("and answers with a command of its own: %s, success, group %u",
+	    demo->words->answer, fault.group);
+	must(vn_guest_answer(&demo->guest, &fault, VFIO_NESTED_RESPONSE_RETRY),
 	     "the answer");
 	finish(demo, VN_ERROR_NONE);
 	show_data(demo, ipa, data);
@@ -504,7 +573,7 @@ static void leave(struct demo *demo)
 static void show_faults(struct demo *demo)
 {
 	build_spaces(demo);
-	show_stall(demo);
+	show_wait(demo);
 	show_abort(demo);
 	show_page_request(demo);
 	leave(demo);
