@@ -248,14 +248,17 @@ TEST_F(config, writable_bits)
 						cap->len));
 		for (reg = 0; reg < cap->len; reg += 4) {
 			uint32_t first = get32(&self->shown[at + reg]);
-			uint32_t bits = 0;
+			uint32_t bits = 0, stopped = 0;
 
+			/* Where the hardware has them enabled already they run now. */
+			if (cap->id == PCI_EXT_CAP_ID_PRI && reg == PCI_PRI_CTRL)
+				stopped = PCI_PRI_STATUS_STOPPED << 16;
 			for (i = 0; i < VN_ARRAY_SIZE(cap->control); i++)
 				if (reg && cap->control[i].reg == reg)
 					bits = cap->control[i].bits;
 			EXPECT_EQ(0, first & bits)
 				TH_LOG("%s+%u after a reset", cap->name, reg);
-			EXPECT_EQ(first | bits, get32(&now[reg]))
+			EXPECT_EQ((first | bits) & ~stopped, get32(&now[reg]) & ~stopped)
 				TH_LOG("%s+%u", cap->name, reg);
 		}
 

@@ -128,6 +128,8 @@ FIXTURE_SETUP(request)
 	NEED_CAP(device, PRI);
 	if (variant->flags & VN_ACCESS_EXECUTE)
 		NEED_SMMUV3(device, "a guest has no execute requests (ECAP.ERS)");
+	if (variant->flags & VN_ACCESS_PRIVILEGED)
+		NEED_SMMUV3(device, "the kernel's own driver refuses privileged ones");
 	start_asking(_metadata, &self->asking, device, STREAM, CREDITS);
 }
 
@@ -842,8 +844,12 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 	struct vfio_nested_fault fault;
 	struct vfio_nested_stats stats = {};
 	unsigned int rounds = 0, records = 0, throttled = 0, i;
+	bool stops = self->a.guest.arch->page_requests;
 	uint64_t ipa;
 
+	/* Nobody can switch off a function there, but its neighbour must not suffer. */
+	if (!stops)
+		end = vn_now_ms() + VN_TIMEOUT_MS;
 	/* The other one is asking, and is answered, all the time. */
 	ipa = map_for(_metadata, &self->b, VN_PASID(THE_PASID), IOVA(0));
 	ASSERT_OK(vn_respond(self->b.guest.fd, self->fault_b.cookie, RETRY));
@@ -873,8 +879,8 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 		ASSERT_OK(vn_nested_stats(self->a.guest.fd, &stats));
 		rounds++;
 	} while (!stats.events_throttled && vn_now_ms() < end);
-	TH_LOG("throttled after %u rounds, %u records", rounds, records);
-	EXPECT_EQ(1, stats.events_throttled);
+	TH_LOG("%u rounds, %u records", rounds, records);
+	EXPECT_EQ(stops, stats.events_throttled);
 	EXPECT_GE(1, throttled);
 	ASSERT_OK(vn_nested_stats(self->b.guest.fd, &stats));
 	EXPECT_EQ(0, stats.events_throttled);
