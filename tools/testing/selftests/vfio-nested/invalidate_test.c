@@ -2,11 +2,8 @@
 /*
  * Invalidation: what the IOMMU has cached stays until the guest's command comes,
  * and is gone when the call returns.
- *
- * That a cached translation stays is certain on an emulated SMMU only. On others
- * it is told and not tested, and what is forgotten too much is not either.
  */
-#include "test.h"
+#include "cached.h"
 
 static const struct vn_want wants[] = { {} };
 
@@ -72,38 +69,6 @@ static int invalidate(struct vn_guest *guest, const struct tlbi *tlbi,
 	return vn_nested_command(guest->fd, command);
 }
 
-static bool certain(const struct vn_device *device)
-{
-	return device->engine.caps & VN_ENGINE_EMULATED;
-}
-
-/* A write to @iova still goes where the tables led it before. */
-#define EXPECT_STALE(device, iova, old, new) do {			\
-	if (certain(device)) {						\
-		EXPECT_LANDS(device, iova, old);			\
-		EXPECT_TRUE(vn_intact((device)->vm, new));		\
-	} else {							\
-		vn_dma_write(device, iova);				\
-		TH_LOG("without an invalidation: the %s page",		\
-		       vn_landed(device, old) ? "old" : "new");		\
-		vn_poison((device)->vm, old);				\
-		vn_poison((device)->vm, new);				\
-	}								\
-} while (0)
-
-static void start_translating(struct __test_metadata *_metadata,
-			      struct vn_guest *guest, struct vn_device *device,
-			      uint64_t *old, uint64_t *new)
-{
-	start_guest(_metadata, guest, device, 0);
-	*old = map_page(_metadata, guest, IOVA(0), VN_PROT_RW);
-	*new = vn_guest_page(guest);
-	ASSERT_NE(0, *new);
-	ASSERT_OK(vn_guest_translate(guest, STREAM));
-	/* The first access brings the translation into the cache. */
-	EXPECT_LANDS(device, IOVA(0), *old);
-}
-
 FIXTURE_SETUP(tlb)
 {
 	self->device = NEED_DEVICE(0);
@@ -119,13 +84,6 @@ FIXTURE_TEARDOWN(tlb)
 {
 	unbind_all();
 	vn_guest_close(&self->guest);
-}
-
-static void remap(struct __test_metadata *_metadata, struct vn_guest *guest,
-		  uint64_t iova, uint64_t ipa)
-{
-	ASSERT_OK(vn_s1_map_at(&guest->s1, iova, ipa, VN_PROT_RW,
-			       VN_S1_LAST_LEVEL));
 }
 
 TEST_F(tlb, remap_is_seen_after_it)
@@ -242,128 +200,6 @@ TEST_F(commands, cfgi_cd)
 TEST_F(commands, cfgi_cd_all)
 {
 	change_descriptor(_metadata, self, vn_cmd_cfgi_cd_all(STREAM));
-}
-
-/* More commands in one call than the kernel takes at once */
-TEST_F(commands, many_in_one_call)
-{
-	static struct vfio_nested_command_smmuv3 list[5000];
-	struct vfio_nested_stats before, after;
-	uint32_t num = VN_ARRAY_SIZE(list);
-	unsigned int i;
-
-	for (i = 0; i < num; i++)
-		list[i] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(64 + i));
-	/* The one that matters is the last. */
-	list[num - 1] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(0));
-	remap(_metadata, &self->guest, IOVA(0), self->new);
-	ASSERT_OK(vn_nested_stats(self->guest.fd, &before));
-	ASSERT_OK(vn_nested_invalidate(self->guest.fd, list, &num));
-	EXPECT_EQ(VN_ARRAY_SIZE(list), num);
-	EXPECT_LANDS(self->device, IOVA(0), self->new);
-	ASSERT_OK(vn_nested_stats(self->guest.fd, &after));
-	EXPECT_EQ(VN_ARRAY_SIZE(list), after.commands - before.commands);
-	EXPECT_EQ(1, after.invalidate_calls - before.invalidate_calls);
-	EXPECT_EQ(0, after.commands_refused - before.commands_refused);
-}
-
-/* Commands before a bad one take effect, none after it does. */
-static void bad_at(struct __test_metadata *_metadata,
-		   FIXTURE_DATA(commands) *self, unsigned int good)
-{
-	static struct vfio_nested_command_smmuv3 list[300];
-	struct vn_guest *guest = &self->guest;
-	uint64_t other = map_page(_metadata, guest, IOVA(1), VN_PROT_RW);
-	uint64_t spare = vn_guest_page(guest);
-	uint32_t num = VN_ARRAY_SIZE(list);
-	struct vfio_nested_stats before, after;
-	unsigned int i;
-
-	EXPECT_LANDS(self->device, IOVA(1), other);
-	for (i = 0; i < num; i++)
-		list[i] = vn_cmd_sync();
-	if (good)
-		list[good - 1] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(0));
-	list[good].cmd[0] = htole64(VN_CMD_TLBI_NH_ALL | VN_BIT(8));
-	list[good + 1] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(1));
-	remap(_metadata, guest, IOVA(0), self->new);
-	remap(_metadata, guest, IOVA(1), spare);
-
-	ASSERT_OK(vn_nested_stats(guest->fd, &before));
-	EXPECT_EQ(-EINVAL, vn_nested_invalidate(guest->fd, list, &num));
-	EXPECT_EQ(good, num);
-	ASSERT_OK(vn_nested_stats(guest->fd, &after));
-	EXPECT_EQ(good, after.commands - before.commands);
-	EXPECT_EQ(1, after.commands_refused - before.commands_refused);
-	if (good)
-		EXPECT_LANDS(self->device, IOVA(0), self->new);
-	EXPECT_STALE(self->device, IOVA(1), other, spare);
-	/* Another guest's commands, or this one's next, are not affected. */
-	ASSERT_OK(vn_nested_command(guest->fd,
-				    vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
-	EXPECT_LANDS(self->device, IOVA(1), spare);
-}
-
-TEST_F(commands, first_is_bad)
-{
-	bad_at(_metadata, self, 0);
-}
-
-TEST_F(commands, one_in_the_middle_is_bad)
-{
-	bad_at(_metadata, self, 5);
-}
-
-/* Behind what the kernel takes at once */
-TEST_F(commands, one_far_behind_is_bad)
-{
-	bad_at(_metadata, self, 200);
-}
-
-/* The array ends in memory that cannot be read. */
-static void unreadable_at(struct __test_metadata *_metadata,
-			  FIXTURE_DATA(commands) *self, unsigned int good,
-			  unsigned int piece)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	struct vfio_nested_command_smmuv3 *list;
-	struct vn_guest *guest = &self->guest;
-	uint32_t num = 1000000;
-	uint8_t *two;
-	unsigned int i;
-
-	two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, two);
-	ASSERT_EQ(0, mprotect(two + page, page, PROT_NONE));
-	list = (void *)(two + page - good * sizeof(*list) - piece);
-	for (i = 0; i < good; i++)
-		list[i] = vn_cmd_sync();
-	if (good)
-		list[good - 1] = vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, ASID, IOVA(0));
-	remap(_metadata, guest, IOVA(0), self->new);
-
-	EXPECT_EQ(-EFAULT, vn_nested_invalidate(guest->fd, list, &num));
-	EXPECT_EQ(good, num);
-	if (good)
-		EXPECT_LANDS(self->device, IOVA(0), self->new);
-	munmap(two, 2 * page);
-}
-
-TEST_F(commands, nothing_is_readable)
-{
-	unreadable_at(_metadata, self, 0, 0);
-	unreadable_at(_metadata, self, 0, 15);
-}
-
-TEST_F(commands, some_are_readable)
-{
-	unreadable_at(_metadata, self, 7, 0);
-}
-
-TEST_F(commands, many_and_a_half_are_readable)
-{
-	unreadable_at(_metadata, self, 150, 8);
 }
 
 /* Hints and barriers are taken and do nothing. */
