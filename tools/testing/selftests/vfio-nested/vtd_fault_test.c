@@ -147,7 +147,7 @@ TEST_F(vtd, page_requests_need_the_guests_word)
 						    ~VN_CTX_PRE }));
 	ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
 	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-	EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
+	EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
 	EXPECT_EQ(0, vn_ring_get(&self->guest.ring, &fault));
 }
 

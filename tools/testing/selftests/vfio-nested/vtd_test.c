@@ -195,30 +195,82 @@ TEST_F(vtd, a_generic_table_translates)
 TEST_F(vtd, a_reset_keeps_the_context)
 {
 	struct vn_vtd *guest = &self->guest;
-	uint64_t a = new_page(_metadata, guest);
+	uint64_t a = new_page(_metadata, guest), b = new_page(_metadata, guest);
+	struct vn_fs fs;
 
 	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
 	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	if (has_pasids(self)) {
+		ASSERT_OK(vn_device_enable_pasid(self->device));
+		add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+		ASSERT_OK(vn_fs_map(&fs, IOVA(0), b, VN_PROT_RW));
+		EXPECT_LANDS(VN_PASID(THE_PASID), IOVA(0), b);
+	}
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
 	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
 	EXPECT_REFUSED(VN_NO_PASID, a);
+	if (has_pasids(self)) {
+		ASSERT_OK(vn_device_enable_pasid(self->device));
+		EXPECT_LANDS(VN_PASID(THE_PASID), IOVA(0), b);
+	}
+}
+
+/* Somebody resets the device while the guest uses all of its interface. */
+static void *reset_often(void *data)
+{
+	struct vn_device *device = data;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		vn_device_reset(device, VN_RESET_VFIO);
+	return NULL;
+}
+
+TEST_F(vtd, a_reset_in_the_middle)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+	pthread_t thread;
+	int ret;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reset_often, self->device));
+	while (pthread_tryjoin_np(thread, NULL)) {
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+		EXPECT_OK(vn_vtd_translate(guest, ID));
+		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		do
+			ret = vn_vtd_bind(guest, self->device, ID);
+		while (ret == -EBUSY);
+		ASSERT_OK(ret);
+		ASSERT_OK(vn_vtd_name_memory(guest));
+		EXPECT_OK(vn_vtd_translate(guest, ID));
+	}
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REFUSED(VN_NO_PASID, a);
+}
+
+static int set_run(struct vn_vtd *guest, uint32_t state)
+{
+	struct vfio_nested_run run = {
+		.size = sizeof(run), .virtual_id = ID, .state = state,
+	};
+
+	return vn_ioctl(guest->fd, VFIO_NESTED_SET_RUN, &run);
 }
 
 TEST_F(vtd, a_stopped_device_does_nothing)
 {
 	struct vn_vtd *guest = &self->guest;
 	uint64_t a = new_page(_metadata, guest);
-	struct vfio_nested_run run = {
-		.size = sizeof(run), .virtual_id = ID, .state = VFIO_NESTED_STOP,
-	};
 
 	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(vn_ioctl(guest->fd, VFIO_NESTED_SET_RUN, &run));
+	ASSERT_OK(set_run(guest, VFIO_NESTED_STOP));
 	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
 	/* What the guest does meanwhile is followed. */
 	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
-	run.state = VFIO_NESTED_RUN;
-	ASSERT_OK(vn_ioctl(guest->fd, VFIO_NESTED_SET_RUN, &run));
+	ASSERT_OK(set_run(guest, VFIO_NESTED_RUN));
 	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
 }
 
@@ -307,19 +359,25 @@ enum kind {
 	KINDS = TABLE + 2,
 };
 
-static int set_kind(struct vn_vtd *guest, uint32_t pasid, unsigned int kind,
-		    const struct vn_fs fs[2], uint16_t did)
+static void make_entry(uint64_t words[VN_VTD_ENTRY_WORDS], unsigned int kind,
+		       const struct vn_fs fs[2], uint16_t did)
 {
-	uint64_t words[VN_VTD_ENTRY_WORDS];
-
-	if (kind == NONE)
-		return vn_vtd_set_entry(guest, pasid, NULL);
 	if (kind == PASSTHROUGH)
 		vn_pte_passthrough(words, did);
 	else
 		vn_pte_first(words, fs[kind == TABLE + 1].table, did);
 	if (kind == ILLEGAL)
 		words[2] |= VN_BIT(1);
+	if (kind == NONE)
+		memset(words, 0, VN_VTD_ENTRY_WORDS * sizeof(*words));
+}
+
+static int set_kind(struct vn_vtd *guest, uint32_t pasid, unsigned int kind,
+		    const struct vn_fs fs[2], uint16_t did)
+{
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+
+	make_entry(words, kind, fs, did);
 	return vn_vtd_set_entry(guest, pasid, words);
 }
 
@@ -426,6 +484,7 @@ TEST_F(vtd, illegal_entries_are_refused)
 /* All of the directory refers to one table, to itself, or to nothing. */
 TEST_F(vtd, hostile_directories)
 {
+	enum { TABLES = 1024 / VN_VTD_PASIDS_PER_TABLE };
 	struct vn_vtd *guest = &self->guest;
 	uint64_t *directory = vn_vm_va(guest->vm, guest->directory);
 	uint64_t words[VN_VTD_ENTRY_WORDS];
@@ -446,38 +505,99 @@ TEST_F(vtd, hostile_directories)
 	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
 	EXPECT_REFUSED(VN_PASID(64), IOVA(0));
 	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-	/* More PASIDs than anybody may have: 64 times 128 of them */
+	/* One table for many */
 	vn_pte_first(words, guest->fs.table, DID);
+	for (i = 0; i < VN_VTD_PASIDS_PER_TABLE; i += 8)
+		ASSERT_OK(vn_vtd_set_entry(guest, i, words));
+	for (i = 1; i < 128; i++)
+		directory[i] = i < 4 ? table : 0;
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_LANDS(VN_PASID(64), IOVA(0), a);
+	EXPECT_LANDS(VN_PASID(3 * 64 + 56), IOVA(0), a);
+	EXPECT_REFUSED(VN_PASID(4 * 64), IOVA(0));
+
+	/* As many as there may be; to attach them would take long here. */
+	ASSERT_OK(set_run(guest, VFIO_NESTED_STOP));
 	for (i = 0; i < VN_VTD_PASIDS_PER_TABLE; i++)
 		ASSERT_OK(vn_vtd_set_entry(guest, i, words));
 	for (i = 1; i < 128; i++)
+		directory[i] = i < TABLES ? table : 0;
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	/* The old ones go before the new ones come. */
+	for (i = 1; i < 128; i++)
+		directory[i] = i > TABLES && i < 2 * TABLES ? table : 0;
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	/* One more, all, and a context with all */
+	directory[1] = table;
+	EXPECT_EQ(-ENOSPC, COMMAND(vn_qi_pasid_cache_all()));
+	for (i = 1; i < 128; i++)
 		directory[i] = table;
 	EXPECT_EQ(-ENOSPC, COMMAND(vn_qi_pasid_cache_all()));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-	EXPECT_LANDS(VN_PASID(64), IOVA(0), a);
+	EXPECT_EQ(-ENOSPC, vn_vtd_translate(guest, ID));
 	/* And away with them */
 	for (i = 1; i < 128; i++)
 		directory[i] = 0;
 	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	for (i = 1; i < VN_VTD_PASIDS_PER_TABLE; i++)
+		ASSERT_OK(vn_vtd_set_entry(guest, i, NULL));
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	ASSERT_OK(set_run(guest, VFIO_NESTED_RUN));
 	EXPECT_REFUSED(VN_PASID(64), IOVA(0));
+	EXPECT_REFUSED(VN_PASID(1), IOVA(0));
 	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
 }
 
+/* The largest directory there is, most of which is behind the end of guest memory */
+TEST_F(vtd, a_directory_beyond_the_memory)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_vm *vm = guest->vm;
+	uint64_t last = VN_RAM_IPA + vm->ram_size - VN_VTD_PAGE;
+	uint64_t *directory = vn_vm_va(vm, last);
+	uint64_t a = new_page(_metadata, guest);
+
+	NEED_PASIDS();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	memset(directory, 0, VN_VTD_PAGE);
+	directory[0] = *(uint64_t *)vn_vm_va(vm, guest->directory);
+	guest->directory = last;
+	guest->pdts = 7;
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	/* Its entry would be in the page behind the end. */
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, 0x9000)));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	/* All of it is outside. */
+	guest->directory = last + VN_VTD_PAGE;
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+}
+
+/* Writes entries word by word, in any order, and remembers what they say in the end. */
+struct scribbler {
+	struct vn_vtd *guest;
+	const struct vn_fs *fs;
+	unsigned int kind[16];
+	bool stop;
+};
+
 static void *scribble(void *data)
 {
-	struct vn_vtd *guest = data;
-	uint64_t *table = vn_vtd_entry(guest, 0);
-	uint64_t *directory = vn_vm_va(guest->vm, guest->directory);
-	uint64_t good = directory[0];
-	unsigned int i, seed = 1;
+	struct scribbler *job = data;
+	uint64_t *table = vn_vtd_entry(job->guest, 0);
+	unsigned int pasid, word, i, seed = 1;
+	uint64_t words[VN_VTD_ENTRY_WORDS];
 
-	for (i = 0; vn_read_once(&guest->named); i++) {
-		unsigned int word = 8 + rand_r(&seed) % 504;
-
-		vn_write_once(&table[word], (uint64_t)rand_r(&seed) << 12 |
-					    (rand_r(&seed) & 0xfff));
-		vn_write_once(&directory[1 + i % 127],
-			      i % 3 ? good : htole64(rand_r(&seed)));
+	while (!vn_read_once(&job->stop)) {
+		pasid = 1 + rand_r(&seed) % 15;
+		job->kind[pasid] = rand_r(&seed) % KINDS;
+		make_entry(words, job->kind[pasid], job->fs, DID + pasid);
+		word = rand_r(&seed);
+		for (i = 0; i < VN_VTD_ENTRY_WORDS; i++, word++)
+			vn_write_once(&table[pasid * VN_VTD_ENTRY_WORDS +
+					     word % VN_VTD_ENTRY_WORDS],
+				      htole64(words[word % VN_VTD_ENTRY_WORDS]));
 	}
 	return NULL;
 }
@@ -485,22 +605,43 @@ static void *scribble(void *data)
 TEST_F(vtd, tables_that_change_while_they_are_read)
 {
 	struct vn_vtd *guest = &self->guest;
-	uint64_t a = new_page(_metadata, guest);
+	struct scribbler job = { .guest = guest };
+	uint64_t page[2], a = new_page(_metadata, guest);
+	struct vn_channel_status status;
+	unsigned int i, pasid;
+	struct vn_fs fs[2];
 	pthread_t thread;
-	unsigned int i;
-	int ret;
 
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	guest->named = true;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, guest));
-	for (i = 0; i < 20; i++) {
-		ret = COMMAND(vn_qi_pasid_cache_all());
-		EXPECT_TRUE(!ret || ret == -ENOSPC)
-			TH_LOG("%s", vn_reason());
+	NEED_PASIDS();
+	for (i = 0; i < 2; i++) {
+		page[i] = new_page(_metadata, guest);
+		ASSERT_OK(vn_fs_init(&fs[i], guest->vm));
+		ASSERT_OK(vn_fs_map(&fs[i], IOVA(0), page[i], VN_PROT_RW));
 	}
-	vn_write_once(&guest->named, false);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	job.fs = fs;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, scribble, &job));
+	for (i = 1; i <= 60; i++) {
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+		pasid = 1 + i % 15;
+		status = write_word(_metadata, self->device, VN_PASID(pasid),
+				    IOVA(0), i);
+		if (status.state == VN_CHANNEL_OK)
+			EXPECT_TRUE(word_is(guest, page[0], i) ||
+				    word_is(guest, page[1], i));
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	}
+	vn_write_once(&job.stop, true);
 	pthread_join(thread, NULL);
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+
+	EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	for (pasid = 1; pasid < 16; pasid++) {
+		if (job.kind[pasid] >= TABLE)
+			EXPECT_LANDS(VN_PASID(pasid), IOVA(0),
+				     page[job.kind[pasid] - TABLE]);
+		else
+			EXPECT_REFUSED(VN_PASID(pasid), IOVA(0));
+	}
 }
 
 /* --- Invalidation --------------------------------------------------------------- */
@@ -644,35 +785,72 @@ TEST_F(vtd, descriptors_of_128_bits)
 	EXPECT_EQ(-EINVAL, vn_ioctl(guest->fd, VFIO_NESTED_INVALIDATE, &invalidate));
 }
 
+/* Writes through a translation that the device has, or asks for. */
+static bool lands_by_ats(FIXTURE_DATA(vtd) *self, uint32_t pasid, uint64_t ipa)
+{
+	static uint32_t word = 0x7000;
+	const struct vn_access access = {
+		.op = VN_OP_WRITE, .iova = IOVA(0), .length = 4, .pasid = pasid,
+		.flags = VN_ACCESS_ATS, .buffer = BUFFER,
+	};
+	struct vn_channel_status status;
+
+	word++;
+	vn_testdev_buffer_write(self->device, BUFFER, &word, sizeof(word));
+	return !vn_testdev_run(self->device, 1, &access, &status) &&
+	       status.state == VN_CHANNEL_OK && word_is(&self->guest, ipa, word);
+}
+
 TEST_F(vtd, device_tlbs_are_invalidated)
 {
 	struct vn_vtd *guest = &self->guest;
-	uint64_t a = new_page(_metadata, guest), b = new_page(_metadata, guest);
-	struct vn_access access = {
-		.op = VN_OP_WRITE, .iova = IOVA(0), .length = 4,
-		.flags = VN_ACCESS_ATS, .buffer = BUFFER,
+	const uint32_t pasid = has_pasids(self) ? VN_PASID(THE_PASID) : VN_NO_PASID;
+	const struct {
+		struct vfio_nested_command_vtd command;
+		uint32_t pasid;
+	} steps[] = {
+		{ vn_qi_devtlb(ID, IOVA(0)), VN_NO_PASID },
+		/* S: two pages; everything */
+		{ vn_qi_devtlb(ID, IOVA(0) | 1), VN_NO_PASID },
+		{ vn_qi_devtlb(ID, 0x7ffffffffffff000ULL | 1), VN_NO_PASID },
+		/* By PASID: a page, two pages, G: all PASIDs of the device */
+		{ vn_qi(0x8 | vn_field(ID, 16, 16) | vn_field(THE_PASID, 32, 20),
+			IOVA(0)), pasid },
+		{ vn_qi(0x8 | vn_field(ID, 16, 16) | vn_field(THE_PASID, 32, 20),
+			IOVA(0) | VN_BIT(11)), pasid },
+		{ vn_qi(0x8 | vn_field(ID, 16, 16) | vn_field(THE_PASID, 32, 20),
+			IOVA(0) | 1), pasid },
 	};
+	uint64_t page[2] = { new_page(_metadata, guest), new_page(_metadata, guest) };
 	struct vfio_nested_stats before, after;
-	struct vn_channel_status status;
-	uint32_t word = 0x7777;
+	unsigned int i, num = pasid ? 6 : 3;
+	struct vn_fs fs, *table;
 
 	if (!(guest->info.caps & VFIO_NESTED_CAP_ATS))
 		SKIP(return, "no ATS");
+	if (pasid) {
+		ASSERT_OK(vn_device_enable_pasid(self->device));
+		add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	}
 	ASSERT_OK(vn_device_enable_ats(self->device, true));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	vn_testdev_buffer_write(self->device, BUFFER, &word, sizeof(word));
-	EXPECT_OK(vn_testdev_run(self->device, 1, &access, &status));
-	EXPECT_TRUE(word_is(guest, a, word));
-	EXPECT_NE(0, vn_testdev_count(self->device, VN_COUNT_ATC_ENTRIES));
-
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), b, VN_PROT_RW));
 	ASSERT_OK(vn_nested_stats(guest->fd, &before));
-	EXPECT_OK(COMMAND(vn_qi_devtlb(ID, IOVA(0))));
-	/* The in-tree driver invalidates the IOTLB as well. */
+	for (i = 0; i < num; i++) {
+		table = steps[i].pasid ? &fs : &guest->fs;
+		ASSERT_OK(vn_fs_map(table, IOVA(0), page[0], VN_PROT_RW));
+		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, steps[i].pasid & 0xfffff)));
+		EXPECT_TRUE(lands_by_ats(self, steps[i].pasid, page[0]))
+			TH_LOG("step %u", i);
+		EXPECT_NE(0, vn_testdev_count(self->device, VN_COUNT_ATC_ENTRIES));
+		ASSERT_OK(vn_fs_map(table, IOVA(0), page[1], VN_PROT_RW));
+		EXPECT_TRUE(lands_by_ats(self, steps[i].pasid, page[0]))
+			TH_LOG("step %u", i);
+		EXPECT_OK(COMMAND(steps[i].command));
+		EXPECT_TRUE(lands_by_ats(self, steps[i].pasid, page[1]))
+			TH_LOG("step %u", i);
+	}
 	ASSERT_OK(vn_nested_stats(guest->fd, &after));
-	EXPECT_EQ(1, after.commands_widened - before.commands_widened);
-	EXPECT_OK(vn_testdev_run(self->device, 1, &access, &status));
-	EXPECT_TRUE(word_is(guest, b, word));
+	/* The in-tree driver invalidates the IOTLB as well. */
+	EXPECT_EQ(num, after.commands_widened - before.commands_widened);
 	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_devtlb(OTHER_ID, IOVA(0))));
 }
 
@@ -699,6 +877,33 @@ TEST_F(vtd, devices_share_a_virtual_iommu)
 	EXPECT_NE(VN_DMA_OK, vn_dma_write(other, a));
 	EXPECT_TRUE(word_is(guest, a, poison_word));
 	EXPECT_LANDS(VN_NO_PASID, a, a);
+	ASSERT_OK(vn_nested_unbind(other->fd));
+}
+
+/* What the first device lacks is not lost to the others. */
+TEST_F(vtd, each_device_has_its_own_limits)
+{
+	struct vn_vtd *guest = &self->guest;
+	uint64_t a = new_page(_metadata, guest);
+	struct vn_device *other = &vn_session->devices[1];
+	struct vn_fs fs;
+
+	NEED_PASIDS();
+	if (other->fd < 0)
+		SKIP(return, "%s", vn_session->missing[1]);
+	ASSERT_OK(vn_nested_unbind(self->device->fd));
+	ASSERT_OK(vn_vtd_bind(guest, other, OTHER_ID));
+	/* Without PASIDs its context may not have them. */
+	if (!(guest->info.caps & VFIO_NESTED_CAP_PASID))
+		EXPECT_EQ(-EINVAL,
+			  vn_vtd_set_context(guest, OTHER_ID, (uint64_t[4]){
+				guest->directory | VN_CTX_P | VN_CTX_PASIDE }));
+	ASSERT_OK(vn_vtd_bind(guest, self->device, ID));
+	ASSERT_OK(vn_vtd_name_memory(guest));
+	ASSERT_OK(vn_vtd_translate(guest, ID));
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	ASSERT_OK(vn_fs_map(&fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_LANDS(VN_PASID(THE_PASID), IOVA(0), a);
 	ASSERT_OK(vn_nested_unbind(other->fd));
 }
 
