@@ -282,6 +282,7 @@ TEST_F(migrate, to_another)
 	struct vfio_nested_stats stats;
 	uint64_t ipa[PENDING], raw[4];
 	unsigned int i;
+	int ret;
 
 	ask_and_save(_metadata, self, PENDING, faults);
 	move(_metadata, self, NEXT_STREAM);
@@ -314,11 +315,9 @@ TEST_F(migrate, to_another)
 		EXPECT_EQ(-ENOENT, vn_respond(self->next.fd, faults[i].cookie,
 					      RETRY));
 		ipa[i] = map_for(_metadata, &self->asking, i % 2, PAGE_AT(i));
-		if (i == 1) {
-			ASSERT_OK(vn_guest_answer(&self->next, &fault, RETRY));
-		} else {
-			ASSERT_OK(vn_respond(self->next.fd, fault.cookie, RETRY));
-		}
+		ret = i == 1 ? vn_guest_answer(&self->next, &fault, RETRY) :
+			       vn_respond(self->next.fd, fault.cookie, RETRY);
+		ASSERT_EQ(0, ret) TH_LOG("%s", vn_reason());
 		EXPECT_DONE(self->device, i);
 		EXPECT_TRUE(holds(self->device->vm, ipa[i], i, 0, SIZE));
 	}
