@@ -78,6 +78,8 @@ struct totals {
 static struct machine machines[SOAK_VMS];
 static char devices[SOAK_DEVICES][VN_PCI_NAME_LEN];
 static bool taken[SOAK_DEVICES];
+/* Some of them may stall; else all of it is about page requests. */
+static bool stall;
 static struct totals totals;
 static struct soak_random rng;
 static uint64_t seed, target, started_ms;
@@ -417,7 +419,7 @@ static uint64_t requests_now(void)
 
 static bool enough(void)
 {
-	return stalls_now() >= target && requests_now() >= target &&
+	return (!stall || stalls_now() >= target) && requests_now() >= target &&
 	       totals.ends[END_KILLED] >= KILLS_MIN &&
 	       totals.count.resets >= RESETS_MIN && totals.freezes;
 }
@@ -570,8 +572,10 @@ static int find_devices(void)
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < SOAK_DEVICES && !ret; i++)
+	for (i = 0; i < SOAK_DEVICES && !ret; i++) {
 		ret = vn_session_pick(&want, devices, i, devices[i]);
+		stall |= !ret && vn_pci_can_stall(devices[i]);
+	}
 	return ret;
 }
 
