@@ -11,14 +11,15 @@
  *    whoever called iommu_nested_bind(), ended by iommu_nested_unbind() alone.
  *
  * Lock order (outer first):
- *  the caller's locks (VFIO, device lock) -> viommu->sem -> the IOMMU group's
- *  lock -> the backend's locks -> the pending-fault table's lock -> the user
- *  interface's ring lock; the last two are spinlocks.
+ *  the caller's locks (VFIO, device lock, that of guest memory) -> viommu->sem -> a
+ *  backend's lock for one virtual IOMMU -> the IOMMU group's lock -> the backend's other
+ *  locks -> the pending-fault table's lock -> the user interface's ring lock; the last
+ *  two are spinlocks.
  * So a backend does not take viommu->sem in what the IOMMU core calls (attach,
  * release). The registry's lock takes only what the backend's @owns takes.
  * Reports come from the backend with the backend's event lock held and take the
- * two spinlocks only. Nobody touches user memory with viommu->sem held: a page fault
- * may need locks of VFIO inside which a reset takes viommu->sem.
+ * two spinlocks only. Nobody waits for a page fault with viommu->sem held: it may need
+ * locks of VFIO inside which a reset takes viommu->sem.
  */
 #ifndef _LINUX_IOMMU_NESTED_H
 #define _LINUX_IOMMU_NESTED_H

@@ -25,23 +25,36 @@
 #define RESET_TIMEOUT_MS	150000
 #define RESET_POLL_MS		20
 
+/* VFIO's type1 attaches without a handle. */
+static int attach_group(struct vtd_dev *vdev, struct iommu_domain *domain,
+			struct iommu_attach_handle *handle)
+{
+	return handle ? iommu_attach_group_handle(domain, vdev->group, handle) :
+			iommu_attach_group(domain, vdev->group);
+}
+
+static void detach_group(struct vtd_dev *vdev, struct iommu_domain *domain,
+			 struct iommu_attach_handle *handle)
+{
+	if (handle)
+		iommu_detach_group_handle(domain, vdev->group);
+	else
+		iommu_detach_group(domain, vdev->group);
+}
+
 static void block_rid(struct vtd_dev *vdev)
 {
-	struct iommu_domain *stage2 = vdev->viommu->stage2;
 	struct vtd_shadow *shadow;
 
 	switch (vdev->rid) {
 	case VTD_RID_BLOCKED:
 		return;
 	case VTD_RID_STAGE2:
-		if (vdev->vfio_handle)
-			iommu_detach_group_handle(stage2, vdev->group);
-		else
-			iommu_detach_group(stage2, vdev->group);
+		detach_group(vdev, vdev->viommu->stage2, vdev->vfio_handle);
 		break;
 	case VTD_RID_STAGE1:
 		shadow = vdev->rid_shadow;
-		iommu_detach_group_handle(shadow->domain, vdev->group);
+		detach_group(vdev, shadow->domain, &shadow->handle);
 		shadow->undrained = !vtd_drain(vdev, VTD_RID_PASID);
 		vdev->rid_shadow = NULL;
 		break;
@@ -52,17 +65,12 @@ static void block_rid(struct vtd_dev *vdev)
 
 static int attach_stage2(struct vtd_dev *vdev)
 {
-	struct iommu_domain *stage2 = vdev->viommu->stage2;
 	int ret;
 
 	if (vdev->rid == VTD_RID_STAGE2)
 		return 0;
 	block_rid(vdev);
-	if (vdev->vfio_handle)
-		ret = iommu_attach_group_handle(stage2, vdev->group,
-						vdev->vfio_handle);
-	else
-		ret = iommu_attach_group(stage2, vdev->group);
+	ret = attach_group(vdev, vdev->viommu->stage2, vdev->vfio_handle);
 	if (!ret)
 		vdev->rid = VTD_RID_STAGE2;
 	return ret;
@@ -75,8 +83,7 @@ static int attach_stage1(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	if (vdev->rid == VTD_RID_STAGE1 && vdev->rid_shadow == shadow)
 		return 0;
 	block_rid(vdev);
-	ret = iommu_attach_group_handle(shadow->domain, vdev->group,
-					&shadow->handle);
+	ret = attach_group(vdev, shadow->domain, &shadow->handle);
 	if (!ret) {
 		vdev->rid = VTD_RID_STAGE1;
 		vdev->rid_shadow = shadow;

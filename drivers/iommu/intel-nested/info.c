@@ -191,13 +191,13 @@ int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
 	if (ret)
 		return ret;
 	info->virtual_id_bits = 16;
-	info->max_pending = vtd_max_pending(dev);
 	info->arch_len = sizeof(info->arch.vtd);
 	info->arch.vtd.cap = limits.cap;
 	info->arch.vtd.ecap = limits.ecap;
 	if (!vtd_can_nest(dev))
 		return 0;
 
+	info->max_pending = vtd_max_pending(dev);
 	info->caps = VFIO_NESTED_CAP_STAGE1 | VFIO_NESTED_CAP_INVALIDATE |
 		     VFIO_NESTED_CAP_TABLE | VFIO_NESTED_CAP_MEMORY;
 	if (limits.ecap & ECAP_SC)

@@ -177,9 +177,45 @@ static int build_shadow(void *data, u32 pasid, const struct vtd_entry *entry)
 	return add_shadow(build->vdev, build->state, pasid, entry);
 }
 
+/**
+ * struct look - which of the guest's tables are in memory
+ * @viommu: whose guest
+ * @missing: some of them are not
+ */
+struct look {
+	struct vtd_viommu *viommu;
+	bool missing;
+};
+
+static int look_at(void *data, u64 address, void *to, size_t len)
+{
+	struct look *look = data;
+	int ret;
+
+	ret = read_guest(look->viommu, address, to, len);
+	if (ret != -EAGAIN)
+		return ret;
+	look->missing = true;
+	return -ENXIO;
+}
+
 static int visit_nothing(void *data, u32 pasid, const struct vtd_entry *entry)
 {
 	return 0;
+}
+
+/* -EAGAIN: not all tables are in memory; the core knows now of those that are not. */
+static int look_for_tables(struct vtd_dev *vdev, const struct vtd_state *state)
+{
+	struct look look = { vdev->viommu };
+	struct vtd_memory memory = { look_at, &look };
+	struct vtd_visitor visitor = { visit_nothing };
+	int ret;
+
+	ret = vtd_pasid_walk(&memory, &state->context, &vdev->limits, &visitor);
+	if (!ret && look.missing)
+		return -EAGAIN;
+	return ret;
 }
 
 /* Nothing is built before all that it takes is in memory. */
@@ -187,11 +223,10 @@ static int build_from_tables(struct vtd_dev *vdev, struct vtd_state *state)
 {
 	struct vtd_memory memory = guest_memory(vdev);
 	struct build build = { vdev, state };
-	struct vtd_visitor look = { visit_nothing };
 	struct vtd_visitor visitor = { build_shadow, &build };
 	int ret;
 
-	ret = vtd_pasid_walk(&memory, &state->context, &vdev->limits, &look);
+	ret = look_for_tables(vdev, state);
 	return ret ?: vtd_pasid_walk(&memory, &state->context, &vdev->limits,
 				     &visitor);
 }

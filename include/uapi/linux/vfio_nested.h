@@ -409,6 +409,11 @@ struct vfio_nested_command_smmuv3 {
  * Where the kernel cannot be as precise as the descriptor it invalidates more, and
  * counts that (struct vfio_nested_stats.commands_widened).
  *
+ * A wait may ask for page requests to be drained (PD). When the call has returned none is
+ * under way for what was invalidated before; before it tells the guest that the wait is
+ * complete, the VMM hands on what is in the fault ring, and what is held back until there
+ * is room in it.
+ *
  * Errors: EOPNOTSUPP: an unknown type; EINVAL: a bit or a value that its descriptor
  * does not define, or whose feature the guest does not have; ENOENT: a source-id that
  * is not bound; of a page group response those of struct vfio_nested_response; of a

@@ -259,7 +259,7 @@ TEST_F(vtd, a_reset_ends_pending_requests)
 	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
 	EXPECT_EQ(3, stats.faults_aborted);
 	EXPECT_EQ(0, stats.faults_pending);
-	EXPECT_EQ(-EALREADY, answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
+	EXPECT_EQ(-ECANCELED, answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
 	/* The guest begins anew. */
 	NEED_REQUESTS();
 	page_request(_metadata, self, &guest->fs, VN_NO_PASID, false);
@@ -301,7 +301,8 @@ static void *answerer(void *data)
 		/* Whatever ends the binding, or a context, is faster now and then. */
 		if (!ret)
 			job->answers++;
-		else if (ret != -EALREADY && ret != -ENOENT && ret != -ENODEV)
+		else if (ret != -ECANCELED && ret != -EALREADY && ret != -ENOENT &&
+			 ret != -ENODEV)
 			job->error = ret;
 	}
 	return NULL;
