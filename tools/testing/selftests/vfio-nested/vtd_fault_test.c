@@ -369,7 +369,7 @@ TEST_F(vtd, requests_under_changes)
 	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
 	EXPECT_EQ(0, stats.faults_pending);
 	EXPECT_EQ(stats.faults, stats.faults_answered + stats.faults_expired +
-				stats.faults_aborted);
+				stats.faults_aborted + stats.faults_refused);
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
 }
 
