@@ -162,7 +162,11 @@ static inline void iopf_group_dequeue(struct iopf_group *group)
 {
 }
 #endif
+#endif /* CONFIG_X86 */
 
+#include <linux/pci.h>
+
+/* The kernel, or its IOMMU driver, has enabled page requests in the function. */
 static inline bool compat_pci_pri_enabled(const struct pci_dev *pdev)
 {
 #ifdef CONFIG_PCI_PRI
@@ -171,6 +175,5 @@ static inline bool compat_pci_pri_enabled(const struct pci_dev *pdev)
 	return false;
 #endif
 }
-#endif /* CONFIG_X86 */
 
 #endif /* _COMPAT_LINUX_IOMMU_H */
