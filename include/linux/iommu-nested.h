@@ -235,9 +235,10 @@ struct iommu_nested_answer {
  * @memory_map: if the backend has set viommu->mirror: let DMA through stage 1 reach
  *	@num pages from @ipa on, with IOMMU_READ and IOMMU_WRITE in @prot; nothing is
  *	mapped there. Called with viommu->sem held for reading, not concurrently. On
- *	error some of it may be mapped. Errors: ENOMEM, EINVAL.
- * @memory_unmap: the opposite; when it returns no DMA reaches the pages. What of the
- *	range is not mapped is ignored.
+ *	error nothing of it is mapped. Errors: ENOMEM; EINVAL: VFIO has other pages
+ *	there, or the address is beyond what can be mapped.
+ * @memory_unmap: the opposite, for whole calls of @memory_map that follow each other;
+ *	when it returns no DMA reaches the pages. May be as much as the guest has.
  * @stage2_leave: somebody is about to attach the device to another stage 2, or to none.
  *	What the context does ends as with @unbind, the binding stays and gets no other
  *	context. NULL where the backend sees for itself. May come twice.
@@ -308,6 +309,8 @@ struct iommu_nested_backend {
  *	@ipa, and say which they are. Returns 0 or an error; EPERM: one of them is not
  *	writable, and @prot says that they have to be.
  * @unpin: the opposite, of @num pages, at most IOMMU_NESTED_PIN_BATCH, from @ipa on
+ * @relax: iommu_nested_memory_add() takes long: let somebody else have the lock that it
+ *	was called with, and come back with it
  * @release: the virtual IOMMU is gone and calls nothing of this any more. May be
  *	called from whatever dropped the last reference, the user interface or
  *	the last binding; may sleep.
@@ -318,6 +321,7 @@ struct iommu_nested_user {
 	void (*wake)(void *data);
 	int (*pin)(void *data, u64 ipa, u32 num, int prot, struct page **pages);
 	void (*unpin)(void *data, u64 ipa, u32 num);
+	void (*relax)(void *data);
 	void (*release)(void *data);
 };
 
@@ -479,6 +483,9 @@ void iommu_nested_memory_unmapped(struct iommu_nested_viommu *viommu, u64 ipa,
 				  u64 length);
 void iommu_nested_memory_reap(struct iommu_nested_viommu *viommu);
 bool iommu_nested_memory_wait(struct iommu_nested_viommu *viommu, long timeout);
+void iommu_nested_memory_block(struct iommu_nested_viommu *viommu);
+void iommu_nested_memory_unblock(struct iommu_nested_viommu *viommu);
+int iommu_nested_memory_wait_unblocked(struct iommu_nested_viommu *viommu);
 void iommu_nested_stage2_leave(struct iommu_nested_binding *binding);
 void iommu_nested_stats(struct iommu_nested_viommu *viommu,
 			struct vfio_nested_stats *stats);

@@ -74,17 +74,19 @@ static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
  * -EINVAL, -EOPNOTSUPP, -EPERM, -ENODEV, -ENOMEM, -ENOSPC, -EFAULT, -EIO of the
  * backend: the context is not legal, not of this architecture, not allowed, the device
  * is on another stage 2 by now, there are too many PASIDs, guest memory cannot be read,
- * or the hardware did not answer. On error the old context stays.
+ * or the hardware did not answer; -EBUSY: somebody else uses the device or its PASIDs, or
+ * too many address spaces use @viommu. On error the old context stays.
  */
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,
 			     const struct iommu_nested_context *context)
 {
-	u32 try = 0;
+	struct iommu_nested_attempt attempt;
 	int ret;
 
+	iommu_nested_attempt_begin(&attempt, viommu);
 	do {
-		ret = iommu_nested_space_prepare(viommu, try++);
+		ret = iommu_nested_attempt_prepare(&attempt);
 		if (ret)
 			break;
 		ret = down_write_killable(&viommu->sem);
@@ -93,6 +95,7 @@ int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 		ret = set_context(viommu, virtual_id, context);
 		up_write(&viommu->sem);
 	} while (ret == -EAGAIN);
+	iommu_nested_attempt_end(&attempt);
 	trace_iommu_nested_set_context(viommu, virtual_id, context->type, ret);
 	return ret;
 }

@@ -3,7 +3,7 @@
  * Invalidation: the guest's commands to the physical caches.
  *
  * Invariants:
- *  - nothing is allocated: commands pass through one batch on the stack;
+ *  - commands pass through one batch on the stack;
  *  - the user's memory is not touched with viommu->sem held. A page fault there
  *    takes mmap_lock and may take locks of VFIO inside which a reset waits for
  *    viommu->sem;
@@ -42,6 +42,7 @@ static u32 copy_commands(void *to, const void __user *from, u32 num, u32 len)
  * @entries: the commands
  * @num: number of commands
  * @done: of these, carried out
+ * @attempt: memory that was missing
  */
 struct invalidation {
 	struct iommu_nested_viommu *viommu;
@@ -50,6 +51,7 @@ struct invalidation {
 	const void __user *entries;
 	u32 num;
 	u32 done;
+	struct iommu_nested_attempt attempt;
 };
 
 static int check_format(const struct iommu_nested_backend *backend, u32 type,
@@ -141,7 +143,6 @@ static u32 batch_size(const struct invalidation *inv)
 static int run_batches(struct invalidation *inv)
 {
 	u64 cmds[IOMMU_NESTED_COMMAND_BATCH_LEN / sizeof(u64)];
-	u32 try = 0;
 	int err;
 
 	for (;;) {
@@ -150,7 +151,7 @@ static int run_batches(struct invalidation *inv)
 		u32 done = inv->done;
 		u32 have;
 
-		err = iommu_nested_space_prepare(inv->viommu, try);
+		err = iommu_nested_attempt_prepare(&inv->attempt);
 		if (err)
 			return err;
 		have = copy_commands(cmds,
@@ -158,12 +159,12 @@ static int run_batches(struct invalidation *inv)
 				     want, inv->len);
 		if (have) {
 			err = run_batch(inv, cmds, have, have == left);
-			try = inv->done == done ? try + 1 : 1;
+			if (inv->done != done)
+				iommu_nested_attempt_progress(&inv->attempt);
 			if (err == -EAGAIN)
 				continue;
 			if (err || have == left)
 				return err;
-			try = 0;
 		}
 		if (have < want)
 			return -EFAULT;
@@ -204,8 +205,10 @@ static int complete_batches(struct iommu_nested_viommu *viommu)
  * Return: 0: all commands; -ENODEV: no device is bound; -EOPNOTSUPP: @type or
  * a command is not this architecture's; -EINVAL: @entry_len or a command is not
  * valid; -ENOENT: a command names a device that is not bound; -EFAULT: a
- * command cannot be read; -EIO: the hardware did not answer, and of @consumed
- * nothing is certain; -EINTR: a fatal signal arrived.
+ * command cannot be read, or memory that the guest's tables are in; -ENOMEM, -ENOSPC:
+ * not all that these tables say could be put in force; -EBUSY: too many address spaces
+ * use @viommu; -EIO: the hardware did not answer, and of @consumed nothing is certain;
+ * -EINTR: a fatal signal arrived.
  */
 int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 			    u32 entry_len, const void __user *entries,
@@ -226,7 +229,9 @@ int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 	if (!entry_len || entry_len > IOMMU_NESTED_COMMAND_MAX_LEN)
 		return -EINVAL;
 
+	iommu_nested_attempt_begin(&inv.attempt, viommu);
 	err = run_batches(&inv);
+	iommu_nested_attempt_end(&inv.attempt);
 	if (err && inv.done) {
 		sync_err = complete_batches(viommu);
 		if (sync_err)

@@ -10,17 +10,21 @@
  *
  * Invariants:
  *  - ranges of guest memory do not overlap. They change under viommu->sem, held for
- *    writing, and under a lock of the user interface that serialises all changes;
+ *    writing; all but what VFIO takes away also under a lock of the user interface;
  *  - a range that is mirrored has each of its pages pinned from before the backend maps
- *    it until after the backend has unmapped it, or until the virtual IOMMU is not tied
- *    any more, so that nothing is mapped;
+ *    it until after the backend has unmapped it;
+ *  - the backend is asked to unmap exactly what it has mapped: a driver below it may take
+ *    away more than that, where it finds nothing;
  *  - a range leaves in two steps, in whatever way: first, under viommu->sem, nothing of it
  *    is mapped and it is in the list of those that leave; then its pages are unpinned;
- *  - pages are pinned and unpinned with no lock of ours held: VFIO takes its own, and
- *    waits for the first step with some of them held;
+ *  - pages are pinned and unpinned with no lock of ours held but that of the user
+ *    interface: VFIO takes its own, and waits for the first step with some of them held;
+ *  - from iommu_nested_memory_block() on no range comes; those that VFIO then does not
+ *    take away do not stand in its way;
  *  - guest memory is read through the address space that has named it, by a caller that
  *    lives there; what is read is the kernel's copy;
- *  - the caller's page holds nothing between two calls.
+ *  - the caller's page holds nothing between two calls;
+ *  - what was missing in a call is known to the thread that makes it, and to no other.
  */
 #include <linux/iommu.h>
 #include <linux/mm.h>
@@ -33,24 +37,29 @@
 
 #include "private.h"
 
-/* How often a call may find that memory is not there before it is given up. */
-#define MAX_TRIES	4096
+/*
+ * How often the same memory may be missing in a call after it has been faulted in, and
+ * how often any may: what a guest's tables refer to is less than that.
+ */
+#define MAX_STUCK	64
+#define MAX_TRIES	65536
 
-/* ... and how often its address may turn out to be of another caller. */
-#define FAULT_TRIES	16
-
-/* Address spaces from which one virtual IOMMU is used in turn. */
+/* Address spaces from which one virtual IOMMU can be used. */
 #define USER_PAGES	4
 
 /**
  * struct memory_range - guest memory that is known
- * @node: in the list of ranges, or of those that leave
+ * @node: in the list of ranges, or of those that leave; or empty
  * @ipa: first address
  * @length: bytes
  * @vaddr: where it is in @mm
  * @mm: whose memory it is; compared only, and kept from being another one
- * @leaving: it is in the list of those that leave; under viommu->sem
- * @pinned: bytes that are pinned; under the user interface's lock
+ * @leaving: it has left the list of ranges; set under viommu->sem
+ * @adding: who adds it has not done so yet, and frees it if that fails; under the user
+ *	interface's lock
+ * @pinned: bytes that are pinned, from @ipa on; under the user interface's lock
+ * @mapped: bytes that the backend has mapped, from @ipa on, not more than @pinned; under
+ *	viommu->sem
  */
 struct memory_range {
 	struct list_head node;
@@ -59,7 +68,9 @@ struct memory_range {
 	unsigned long vaddr;
 	struct mm_struct *mm;
 	bool leaving;
+	bool adding;
 	u64 pinned;
+	u64 mapped;
 };
 
 /**
@@ -79,11 +90,11 @@ struct user_page {
  * @leaving: ranges that are mapped nowhere any more, to be unpinned; likewise
  * @nr_leaving: how many have not been unpinned completely
  * @progress: changes whenever some pages have been unpinned
- * @left: who waits for @nr_leaving to be zero
+ * @blocks: how many want that no range is added; read under viommu->sem
+ * @changed: who waits for @nr_leaving or @blocks to be zero
  * @lock: guards what follows, and takes nothing
- * @pages: of the address spaces that have called last
- * @next_page: which of them is given up next
- * @missing: address that a backend has not found; may be stale, or anybody's
+ * @pages: of the address spaces from which it is used
+ * @attempts: calls that are under way
  */
 struct iommu_nested_space {
 	struct list_head ranges;
@@ -91,11 +102,11 @@ struct iommu_nested_space {
 	struct list_head leaving;
 	atomic_t nr_leaving;
 	atomic_t progress;
-	wait_queue_head_t left;
+	atomic_t blocks;
+	wait_queue_head_t changed;
 	spinlock_t lock; /* all that follows */
 	struct user_page pages[USER_PAGES];
-	u32 next_page;
-	unsigned long missing;
+	struct list_head attempts;
 };
 
 struct iommu_nested_space *iommu_nested_space_create(void)
@@ -107,9 +118,8 @@ struct iommu_nested_space *iommu_nested_space_create(void)
 		return NULL;
 	INIT_LIST_HEAD(&space->ranges);
 	INIT_LIST_HEAD(&space->leaving);
-	atomic_set(&space->nr_leaving, 0);
-	atomic_set(&space->progress, 0);
-	init_waitqueue_head(&space->left);
+	INIT_LIST_HEAD(&space->attempts);
+	init_waitqueue_head(&space->changed);
 	spin_lock_init(&space->lock);
 	return space;
 }
@@ -119,6 +129,7 @@ void iommu_nested_space_destroy(struct iommu_nested_space *space)
 	u32 i;
 
 	WARN_ON(!list_empty(&space->ranges) || !list_empty(&space->leaving) ||
+		!list_empty(&space->attempts) ||
 		atomic_read(&space->nr_leaving));
 	for (i = 0; i < USER_PAGES; i++)
 		if (space->pages[i].mm)
@@ -141,10 +152,57 @@ static struct user_page *find_page(struct iommu_nested_space *space)
 	return NULL;
 }
 
+/* Of an address space that there is not, or not any more; NULL: all are in use. */
+static struct user_page *free_page_slot(struct iommu_nested_space *space)
+{
+	struct mm_struct *mm;
+	u32 i;
+
+	lockdep_assert_held(&space->lock);
+
+	for (i = 0; i < USER_PAGES; i++) {
+		mm = space->pages[i].mm;
+		if (!mm || !atomic_read(&mm->mm_users))
+			return &space->pages[i];
+	}
+	return NULL;
+}
+
+/* The current thread's call, or NULL. Called with space->lock held. */
+static struct iommu_nested_attempt *
+find_attempt(struct iommu_nested_space *space)
+{
+	struct iommu_nested_attempt *attempt;
+
+	lockdep_assert_held(&space->lock);
+
+	list_for_each_entry(attempt, &space->attempts, node)
+		if (attempt->task == current)
+			return attempt;
+	return NULL;
+}
+
+/* What does not fit is found to be missing the next time. */
+static void add_missing(struct iommu_nested_attempt *attempt,
+			unsigned long address)
+{
+	u32 num = attempt->num_missing;
+
+	address &= PAGE_MASK;
+	if (num && attempt->missing[num - 1] == address)
+		return;
+	if (num < ARRAY_SIZE(attempt->missing))
+		attempt->missing[attempt->num_missing++] = address;
+}
+
 static int missing(struct iommu_nested_space *space, unsigned long address)
 {
+	struct iommu_nested_attempt *attempt;
+
 	spin_lock(&space->lock);
-	space->missing = address;
+	attempt = find_attempt(space);
+	if (attempt)
+		add_missing(attempt, address);
 	spin_unlock(&space->lock);
 	return -EAGAIN;
 }
@@ -188,115 +246,197 @@ EXPORT_SYMBOL_GPL(iommu_nested_user_page);
 int iommu_nested_user_page_missing(struct iommu_nested_viommu *viommu)
 {
 	struct iommu_nested_space *space = viommu->space;
-	struct user_page *mine;
+	struct iommu_nested_attempt *attempt;
 
 	spin_lock(&space->lock);
-	mine = find_page(space);
-	if (mine)
-		space->missing = mine->address;
+	attempt = find_attempt(space);
+	if (attempt)
+		attempt->page_missing = true;
 	spin_unlock(&space->lock);
 	return -EAGAIN;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_user_page_missing);
 
-static int map_user_page(struct iommu_nested_space *space)
+/* Makes @page the current address space's, unless another thread has been faster. */
+static int publish_page(struct iommu_nested_space *space, unsigned long page)
 {
 	struct mm_struct *old = NULL;
-	unsigned long page, unused = 0;
-
-	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(page))
-		return page;
+	struct user_page *slot;
+	int ret = 0;
 
 	spin_lock(&space->lock);
+	slot = free_page_slot(space);
 	if (find_page(space)) {
-		/* Another thread has been faster. */
-		unused = page;
+		ret = -EEXIST;
+	} else if (!slot) {
+		ret = -EBUSY;
 	} else {
-		old = space->pages[space->next_page].mm;
-		space->pages[space->next_page].mm = current->mm;
+		old = slot->mm;
+		slot->mm = current->mm;
 		mmgrab(current->mm);
-		space->pages[space->next_page].address = page;
-		space->next_page = (space->next_page + 1) % USER_PAGES;
-		space->missing = page;
+		slot->address = page;
 	}
 	spin_unlock(&space->lock);
 	if (old)
 		mmdrop(old);
-	if (unused)
-		vm_munmap(unused, PAGE_SIZE);
-	return 0;
+	return ret;
 }
 
-/*
- * Before the first try to do something with viommu->sem held, and after each that has
- * returned -EAGAIN: makes memory be there. The caller holds nothing.
- * Errors: EFAULT: it is not there at all; EINTR; ENOMEM.
- */
-int iommu_nested_space_prepare(struct iommu_nested_viommu *viommu, u32 try)
+static int map_page(struct iommu_nested_space *space)
 {
-	struct iommu_nested_space *space = viommu->space;
+	unsigned long page;
+	int ret;
+
+	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	/* -EAGAIN: too much of the caller's memory is locked */
+	if (IS_ERR_VALUE(page))
+		return page == -EINTR ? -EINTR : -ENOMEM;
+	ret = publish_page(space, page);
+	if (ret)
+		vm_munmap(page, PAGE_SIZE);
+	else
+		fault_in_safe_writeable((char __user *)page, PAGE_SIZE);
+	return ret == -EEXIST ? 0 : ret;
+}
+
+/* The address of the current address space's page; 0: it has none. */
+static unsigned long page_address_of(struct iommu_nested_space *space)
+{
+	unsigned long address = 0;
 	struct user_page *mine;
-	bool has_page, forget;
-	unsigned long address;
-	int ret = 0;
+
+	spin_lock(&space->lock);
+	mine = find_page(space);
+	if (mine)
+		address = mine->address;
+	spin_unlock(&space->lock);
+	return address;
+}
+
+/* The page at @address is not used any more, by whatever thread. */
+static bool forget_page(struct iommu_nested_space *space, unsigned long address)
+{
+	struct user_page *mine;
+	bool forgotten;
+
+	spin_lock(&space->lock);
+	mine = find_page(space);
+	forgotten = mine && mine->address == address;
+	if (forgotten)
+		mine->mm = NULL;
+	spin_unlock(&space->lock);
+	if (forgotten)
+		mmdrop(current->mm);
+	return forgotten;
+}
+
+/* The caller has unmapped the page, or made it read only: then it gets another one. */
+static int prepare_page(struct iommu_nested_space *space, bool page_missing)
+{
+	unsigned long page = page_address_of(space);
+
+	if (page && page_missing &&
+	    fault_in_safe_writeable((char __user *)page, PAGE_SIZE)) {
+		forget_page(space, page);
+		page = 0;
+	}
+	return page ? 0 : map_page(space);
+}
+
+/**
+ * iommu_nested_attempt_begin - a call in which memory may be missing begins
+ * @attempt: of the current thread, which has no other; lives until
+ *	iommu_nested_attempt_end()
+ * @viommu: the virtual IOMMU
+ */
+void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
+				struct iommu_nested_viommu *viommu)
+{
+	attempt->viommu = viommu;
+	attempt->task = current;
+	attempt->tries = 0;
+	attempt->stuck = 0;
+	attempt->last = 0;
+	attempt->num_missing = 0;
+	attempt->page_missing = false;
+
+	spin_lock(&viommu->space->lock);
+	list_add(&attempt->node, &viommu->space->attempts);
+	spin_unlock(&viommu->space->lock);
+}
+
+void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt)
+{
+	struct iommu_nested_space *space = attempt->viommu->space;
+
+	spin_lock(&space->lock);
+	list_del(&attempt->node);
+	spin_unlock(&space->lock);
+}
+
+/* Part of the call has been carried out: for the rest the counting begins again. */
+void iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt)
+{
+	attempt->tries = 0;
+	attempt->stuck = 0;
+	attempt->last = 0;
+}
+
+/* Whether to try again: where nothing has changed a limited number of times. */
+static bool may_try(struct iommu_nested_attempt *attempt)
+{
+	unsigned long first = attempt->num_missing ? attempt->missing[0] : 0;
+
+	if (!attempt->tries++)
+		return true;
+	attempt->stuck = first == attempt->last ? attempt->stuck + 1 : 0;
+	attempt->last = first;
+	return attempt->stuck < MAX_STUCK && attempt->tries < MAX_TRIES;
+}
+
+/**
+ * iommu_nested_attempt_prepare - make memory be there
+ * @attempt: the call
+ *
+ * To be called before each try to do something with viommu->sem held; those after the
+ * first are for -EAGAIN.
+ *
+ * Context: process, no lock held that a page fault takes.
+ * Return: 0; -EFAULT: it is not there at all; -EINTR; -ENOMEM; -EBUSY: too many address
+ * spaces use the virtual IOMMU.
+ */
+int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
+{
+	struct iommu_nested_viommu *viommu = attempt->viommu;
+	bool page_missing = attempt->page_missing;
+	u32 i, num = attempt->num_missing;
+	int ret;
 
 	if (!READ_ONCE(viommu->user_page) || !current->mm)
 		return 0;
-	if (try == MAX_TRIES)
-		return -EFAULT;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-
-	spin_lock(&space->lock);
-	has_page = find_page(space);
-	spin_unlock(&space->lock);
-	if (!has_page)
-		ret = map_user_page(space);
-	else if (!try)
-		return 0;
-	if (ret)
-		return ret;
-
-	spin_lock(&space->lock);
-	address = space->missing;
-	mine = find_page(space);
-	has_page = mine && mine->address == address;
-	/* A page that the caller has unmapped is not missed any longer. */
-	forget = has_page && try > 1;
-	if (forget)
-		mine->mm = NULL;
-	spin_unlock(&space->lock);
-	if (forget)
-		mmdrop(current->mm);
+	if (!may_try(attempt))
+		return -EFAULT;
+	attempt->page_missing = false;
+	attempt->num_missing = 0;
 
 	cond_resched();
-	if (has_page)
-		fault_in_safe_writeable((char __user *)address, PAGE_SIZE);
-	else if (fault_in_readable((char __user *)address, 1) &&
-		 try > FAULT_TRIES)
-		return -EFAULT;
-	return 0;
+	ret = prepare_page(viommu->space, page_missing);
+	for (i = 0; i < num && !ret; i++)
+		if (fault_in_readable((char __user *)attempt->missing[i], 1))
+			ret = -EFAULT;
+	return ret;
 }
 
 /* The user interface lets go; the caller may or may not be who has the page. */
 void iommu_nested_space_close(struct iommu_nested_space *space)
 {
-	struct user_page *mine;
-	unsigned long page = 0;
+	unsigned long page = page_address_of(space);
 
-	spin_lock(&space->lock);
-	mine = find_page(space);
-	if (mine) {
-		page = mine->address;
-		mine->mm = NULL;
-	}
-	spin_unlock(&space->lock);
-	if (!page)
-		return;
-	vm_munmap(page, PAGE_SIZE);
-	mmdrop(current->mm);
+	if (page && forget_page(space, page))
+		vm_munmap(page, PAGE_SIZE);
 }
 
 /* --- The guest's memory ------------------------------------------------------ */
@@ -322,7 +462,8 @@ static struct memory_range *find_range(struct iommu_nested_space *space,
  *
  * Return: 0; -ENXIO: no such memory is known; -EFAULT: the caller is not in the address
  * space that has named it; -EAGAIN: the operation is to return this error, and is called
- * again, see iommu_nested_user_page().
+ * again, see iommu_nested_user_page(). It may read on before: what is missing is faulted
+ * in together, up to IOMMU_NESTED_MISSING pages at a time.
  */
 int iommu_nested_read(struct iommu_nested_viommu *viommu, u64 ipa, void *to,
 		      size_t len)
@@ -347,6 +488,12 @@ int iommu_nested_read(struct iommu_nested_viommu *viommu, u64 ipa, void *to,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_read);
 
+static void free_range(struct memory_range *range)
+{
+	mmdrop(range->mm);
+	kfree(range);
+}
+
 static void unpin_range(struct iommu_nested_viommu *viommu,
 			struct memory_range *range)
 {
@@ -362,25 +509,20 @@ static void unpin_range(struct iommu_nested_viommu *viommu,
 		left -= num;
 		cond_resched();
 	}
-}
-
-/* Called with viommu->sem held for writing; nothing of @range is mapped any more. */
-static void add_leaving(struct iommu_nested_space *space,
-			struct memory_range *range)
-{
-	list_move(&range->node, &space->leaving);
-	space->num_ranges--;
-	range->leaving = true;
-	atomic_inc(&space->nr_leaving);
+	range->pinned = 0;
 }
 
 /* Called with viommu->sem held for writing. */
 static void take_range(struct iommu_nested_viommu *viommu,
 		       struct memory_range *range)
 {
-	if (viommu->mirror)
-		viommu->backend->memory_unmap(viommu, range->ipa, range->length);
-	add_leaving(viommu->space, range);
+	if (range->mapped)
+		viommu->backend->memory_unmap(viommu, range->ipa, range->mapped);
+	range->mapped = 0;
+	list_move(&range->node, &viommu->space->leaving);
+	viommu->space->num_ranges--;
+	WRITE_ONCE(range->leaving, true);
+	atomic_inc(&viommu->space->nr_leaving);
 }
 
 /* Called with viommu->sem held for writing. */
@@ -391,6 +533,8 @@ static int insert_range(struct iommu_nested_viommu *viommu,
 
 	if (!viommu->backend)
 		return -ENODEV;
+	if (atomic_read(&space->blocks))
+		return -EAGAIN;
 	if (find_range(space, range->ipa, range->length))
 		return -EEXIST;
 	if (space->num_ranges == IOMMU_NESTED_MAX_RANGES)
@@ -410,50 +554,67 @@ static u32 next_batch(const struct memory_range *range)
 	return min_t(u64, left, room);
 }
 
+static int map_batch(struct iommu_nested_viommu *viommu,
+		     struct memory_range *range, struct page **pages, u32 num)
+{
+	u64 ipa = range->ipa + range->mapped;
+	int ret;
+
+	/* As if VFIO had unmapped it before it was to be pinned */
+	if (range->leaving)
+		return -EINVAL;
+	ret = viommu->backend->memory_map(viommu, ipa, pages, num,
+					  IOMMU_READ | IOMMU_WRITE);
+	if (!ret)
+		range->mapped += (u64)num << PAGE_SHIFT;
+	return ret;
+}
+
+/*
+ * What VFIO has mapped for reading only is refused: intel-iommu does not map it either
+ * where it is to be nested on, because of an erratum.
+ */
 static int mirror_batch(struct iommu_nested_viommu *viommu,
 			struct memory_range *range, struct page **pages)
 {
-	u64 ipa = range->ipa + range->pinned;
-	int prot = IOMMU_READ | IOMMU_WRITE;
 	u32 num = next_batch(range);
 	int ret;
 
-	ret = viommu->user->pin(viommu->user_data, ipa, num, prot, pages);
-	if (ret == -EPERM) {
-		prot = IOMMU_READ;
-		ret = viommu->user->pin(viommu->user_data, ipa, num, prot, pages);
-	}
+	/* There may be no device any more through which to pin. */
+	if (READ_ONCE(range->leaving))
+		return -EINVAL;
+	ret = viommu->user->pin(viommu->user_data, range->ipa + range->pinned,
+				num, IOMMU_READ | IOMMU_WRITE, pages);
 	if (ret)
 		return ret;
 	range->pinned += (u64)num << PAGE_SHIFT;
 
 	down_read(&viommu->sem);
-	/* As if VFIO had unmapped it before it was to be pinned */
-	ret = range->leaving ? -EINVAL :
-	      viommu->backend->memory_map(viommu, ipa, pages, num, prot);
+	ret = map_batch(viommu, range, pages, num);
 	up_read(&viommu->sem);
 	return ret;
 }
 
-/*
- * VFIO may take the range out meanwhile, but nobody unpins it, or ends the tie: that is
- * serialised by the user interface.
- */
+/* Anything may happen to the range between two batches. */
 static int mirror_range(struct iommu_nested_viommu *viommu,
 			struct memory_range *range)
 {
 	struct page **pages;
-	int ret = 0;
+	int ret;
 
 	pages = kvmalloc_array(IOMMU_NESTED_PIN_BATCH, sizeof(*pages),
 			       GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
-	while (!ret && range->pinned < range->length) {
+	for (;;) {
 		ret = mirror_batch(viommu, range, pages);
-		cond_resched();
-		if (fatal_signal_pending(current))
+		if (ret || range->pinned == range->length)
+			break;
+		viommu->user->relax(viommu->user_data);
+		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
+			break;
+		}
 	}
 	kvfree(pages);
 	return ret;
@@ -467,6 +628,10 @@ static void drop_range(struct iommu_nested_viommu *viommu,
 	if (!range->leaving)
 		take_range(viommu, range);
 	up_write(&viommu->sem);
+
+	range->adding = false;
+	if (list_empty(&range->node))
+		free_range(range);
 	iommu_nested_memory_reap(viommu);
 }
 
@@ -503,10 +668,11 @@ static int check_range(u64 ipa, u64 length)
  * Context: process, in that address space, with a lock of the user interface for
  * @viommu that serialises this function, iommu_nested_memory_remove(),
  * iommu_nested_memory_reap(), iommu_nested_bind() and iommu_nested_unbind(); takes
- * viommu->sem, and calls @pin and @unpin of the user without it.
- * Return: 0; -EINVAL: not aligned, empty or too large, or VFIO has unmapped it meanwhile;
- * -ENODEV: no device is bound; -EEXIST: some of it is known; -ENOSPC: too many ranges;
- * -ENOMEM; -EINTR; errors of the user's @pin.
+ * viommu->sem, and calls @pin, @unpin and @relax of the user without it.
+ * Return: 0; -EINVAL: not aligned, empty or too large, or it is taken away meanwhile, or
+ * the pages are not those that VFIO has mapped; -ENODEV: no device is bound; -EEXIST: some
+ * of it is known; -ENOSPC: too many ranges; -EAGAIN: somebody has called
+ * iommu_nested_memory_block(); -ENOMEM; -EINTR; errors of the user's @pin.
  */
 int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
 			    u64 length, unsigned long vaddr)
@@ -535,15 +701,17 @@ int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
 
 	ret = name_range(viommu, range);
 	if (ret) {
-		mmdrop(range->mm);
-		kfree(range);
+		free_range(range);
 		return ret;
 	}
 	if (!viommu->mirror)
 		return 0;
+	range->adding = true;
 	ret = mirror_range(viommu, range);
 	if (ret)
 		drop_range(viommu, range);
+	else
+		range->adding = false;
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_add);
@@ -609,13 +777,15 @@ void iommu_nested_memory_unmapped(struct iommu_nested_viommu *viommu, u64 ipa,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_unmapped);
 
-/* The virtual IOMMU is not tied any more. viommu->sem is held for writing. */
-void iommu_nested_space_untie(struct iommu_nested_space *space)
+/* Nothing is bound any more, and the tie is about to end. Called with viommu->sem held. */
+void iommu_nested_space_untie(struct iommu_nested_viommu *viommu)
 {
 	struct memory_range *range, *next;
 
-	list_for_each_entry_safe(range, next, &space->ranges, node)
-		add_leaving(space, range);
+	list_for_each_entry_safe(range, next, &viommu->space->ranges, node) {
+		take_range(viommu, range);
+		cond_resched();
+	}
 }
 
 /**
@@ -640,11 +810,11 @@ void iommu_nested_memory_reap(struct iommu_nested_viommu *viommu)
 
 	list_for_each_entry_safe(range, next, &list, node) {
 		unpin_range(viommu, range);
-		list_del(&range->node);
-		mmdrop(range->mm);
-		kfree(range);
+		list_del_init(&range->node);
+		if (!range->adding)
+			free_range(range);
 		if (atomic_dec_and_test(&space->nr_leaving))
-			wake_up_all(&space->left);
+			wake_up_all(&space->changed);
 	}
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_reap);
@@ -664,7 +834,7 @@ bool iommu_nested_memory_wait(struct iommu_nested_viommu *viommu, long timeout)
 
 	do {
 		progress = atomic_read(&space->progress);
-		if (wait_event_timeout(space->left,
+		if (wait_event_timeout(space->changed,
 				       !atomic_read(&space->nr_leaving),
 				       timeout))
 			return true;
@@ -672,3 +842,47 @@ bool iommu_nested_memory_wait(struct iommu_nested_viommu *viommu, long timeout)
 	return false;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_wait);
+
+/**
+ * iommu_nested_memory_block - no memory is to be added
+ * @viommu: the virtual IOMMU
+ *
+ * When an iommu_nested_memory_unmapped() that comes afterwards has returned, no page is
+ * pinned of what was not known before, until iommu_nested_memory_unblock().
+ *
+ * Context: any.
+ */
+void iommu_nested_memory_block(struct iommu_nested_viommu *viommu)
+{
+	atomic_inc(&viommu->space->blocks);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_memory_block);
+
+/**
+ * iommu_nested_memory_unblock - the opposite of iommu_nested_memory_block()
+ * @viommu: the virtual IOMMU
+ *
+ * Context: any.
+ */
+void iommu_nested_memory_unblock(struct iommu_nested_viommu *viommu)
+{
+	if (atomic_dec_and_test(&viommu->space->blocks))
+		wake_up_all(&viommu->space->changed);
+}
+EXPORT_SYMBOL_GPL(iommu_nested_memory_unblock);
+
+/**
+ * iommu_nested_memory_wait_unblocked - until memory can be added
+ * @viommu: the virtual IOMMU
+ *
+ * Context: process, without the lock of iommu_nested_memory_add().
+ * Return: 0; -EINTR: a fatal signal arrived.
+ */
+int iommu_nested_memory_wait_unblocked(struct iommu_nested_viommu *viommu)
+{
+	struct iommu_nested_space *space = viommu->space;
+
+	return wait_event_killable(space->changed,
+				   !atomic_read(&space->blocks)) ? -EINTR : 0;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_memory_wait_unblocked);

@@ -22,9 +22,43 @@ void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
 
 struct iommu_nested_space *iommu_nested_space_create(void);
 void iommu_nested_space_destroy(struct iommu_nested_space *space);
-int iommu_nested_space_prepare(struct iommu_nested_viommu *viommu, u32 try);
 void iommu_nested_space_close(struct iommu_nested_space *space);
-void iommu_nested_space_untie(struct iommu_nested_space *space);
+void iommu_nested_space_untie(struct iommu_nested_viommu *viommu);
+
+/* Pages that one try of a call may find to be missing. */
+#define IOMMU_NESTED_MISSING	64
+
+/**
+ * struct iommu_nested_attempt - a call that needs memory which may be missing
+ * @viommu: of which
+ * @node: in the list of calls, under the space's lock
+ * @task: whose call
+ * @tries: how many there have been
+ * @stuck: how many of them in a row have found the same to be missing first
+ * @last: what that was
+ * @page_missing: it was the caller's page
+ * @num_missing: how many addresses
+ * @missing: these
+ *
+ * The last three are written with viommu->sem held and read without, by @task only.
+ */
+struct iommu_nested_attempt {
+	struct iommu_nested_viommu *viommu;
+	struct list_head node;
+	struct task_struct *task;
+	u32 tries;
+	u32 stuck;
+	unsigned long last;
+	bool page_missing;
+	u32 num_missing;
+	unsigned long missing[IOMMU_NESTED_MISSING];
+};
+
+void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
+				struct iommu_nested_viommu *viommu);
+int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt);
+void iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt);
+void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt);
 
 int iommu_nested_binding_set_context(struct iommu_nested_binding *binding,
 				     const struct iommu_nested_context *context);

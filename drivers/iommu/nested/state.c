@@ -296,25 +296,27 @@ int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			 void *data, u32 len)
 {
 	struct iommu_nested_binding *binding;
+	struct iommu_nested_attempt attempt;
 	struct restore state = {};
-	u32 try = 0;
 	int ret;
 
 	ret = parse(&state, data, len);
 	if (ret)
 		return ret;
+	iommu_nested_attempt_begin(&attempt, viommu);
 	do {
-		ret = iommu_nested_space_prepare(viommu, try++);
+		ret = iommu_nested_attempt_prepare(&attempt);
 		if (ret)
-			return ret;
+			break;
 		ret = down_write_killable(&viommu->sem);
 		if (ret)
-			return ret;
+			break;
 		ret = find_stopped(viommu, virtual_id, &binding);
 		if (!ret)
 			ret = restore(binding, &state);
 		up_write(&viommu->sem);
 	} while (ret == -EAGAIN);
+	iommu_nested_attempt_end(&attempt);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_restore);

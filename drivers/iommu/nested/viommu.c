@@ -177,8 +177,8 @@ void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu)
 
 	lockdep_assert_held_write(&viommu->sem);
 
+	iommu_nested_space_untie(viommu);
 	backend->viommu_release(viommu);
-	iommu_nested_space_untie(viommu->space);
 	viommu->mirror = false;
 	WRITE_ONCE(viommu->user_page, false);
 	viommu->backend = NULL;

@@ -142,6 +142,25 @@ static int device_bind(struct vfio_nested_device *ndev,
 	return 0;
 }
 
+/* -EAGAIN: VFIO unmaps memory meanwhile. */
+static int lock_and_bind(struct vfio_nested_device *ndev,
+			 struct vfio_nested *nested, u64 virtual_id)
+{
+	int ret;
+
+	ret = mutex_lock_killable(&nested->memory_lock);
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&ndev->lock);
+	if (!ret) {
+		ret = vfio_nested_device_unmaps(ndev) ? -EAGAIN :
+		      device_bind(ndev, nested, virtual_id);
+		mutex_unlock(&ndev->lock);
+	}
+	mutex_unlock(&nested->memory_lock);
+	return ret;
+}
+
 static int device_ioctl_bind(void *object, struct vfio_nested_call *call)
 {
 	const struct vfio_device_nested_bind *cmd = call->cmd;
@@ -161,15 +180,11 @@ static int device_ioctl_bind(void *object, struct vfio_nested_call *call)
 		goto put_file;
 	}
 
-	ret = mutex_lock_killable(&nested->memory_lock);
-	if (ret)
-		goto put_file;
-	ret = mutex_lock_killable(&ndev->lock);
-	if (!ret) {
-		ret = device_bind(ndev, nested, cmd->virtual_id);
-		mutex_unlock(&ndev->lock);
-	}
-	mutex_unlock(&nested->memory_lock);
+	do {
+		ret = vfio_nested_device_wait_unmaps(ndev);
+		if (!ret)
+			ret = lock_and_bind(ndev, nested, cmd->virtual_id);
+	} while (ret == -EAGAIN);
 put_file:
 	fput(file);
 	return ret;

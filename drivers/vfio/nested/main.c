@@ -93,6 +93,7 @@ static const struct iommu_nested_user nested_user = {
 	.wake = nested_wake,
 	.pin = vfio_nested_pin,
 	.unpin = vfio_nested_unpin,
+	.relax = vfio_nested_relax,
 	.release = nested_release,
 };
 

@@ -20,22 +20,6 @@ struct vfio_nested_ring;
 #define VFIO_NESTED_RINGS	(VFIO_NESTED_RING_RESPONSE + 1)
 
 /**
- * struct vfio_nested_unmap - memory that VFIO is about to unmap, see memory.c
- * @iova: of the last call of dma_unmap that could not wait for the end
- * @length: likewise, zero: there is none
- * @calls: how often this has been the same
- * @quiet: until then nothing is pinned, in jiffies
- *
- * Written in dma_unmap, which VFIO calls with a lock of the container held.
- */
-struct vfio_nested_unmap {
-	u64 iova;
-	u64 length;
-	u32 calls;
-	u64 quiet;
-};
-
-/**
  * struct vfio_nested - what a nested fd stands for
  * @viommu: holds the reference of the user interface until the file is closed
  * @rings: by enum vfio_nested_ring_type, or NULL; set once (release) and then constant
@@ -45,7 +29,8 @@ struct vfio_nested_unmap {
  *	unbinding. Taken outside of vfio_nested_device.lock.
  * @devices: that are bound, under @memory_lock
  * @reap: unpins memory; has a reference to @viommu while it is queued or runs
- * @unmap: what that is for
+ * @unmap_unseen: VFIO has unmapped memory in a way that cannot be followed, see memory.c;
+ *	then nothing is named any more
  * @wait: who polls the nested fd
  *
  * Lives until the virtual IOMMU is gone, which may be long after the file.
@@ -57,7 +42,7 @@ struct vfio_nested {
 	struct mutex memory_lock; /* the virtual IOMMU's memory, and the list */
 	struct list_head devices;
 	struct work_struct reap;
-	struct vfio_nested_unmap unmap;
+	bool unmap_unseen;
 	struct wait_queue_head wait;
 };
 
@@ -78,8 +63,11 @@ void vfio_nested_memory_init(struct vfio_nested *nested);
 int vfio_nested_pin(void *data, u64 ipa, u32 num, int prot,
 		    struct page **pages);
 void vfio_nested_unpin(void *data, u64 ipa, u32 num);
+void vfio_nested_relax(void *data);
 struct vfio_nested *vfio_nested_lock_memory(struct vfio_nested_device *ndev);
 void vfio_nested_unlock_memory(struct vfio_nested *nested);
+bool vfio_nested_device_unmaps(struct vfio_nested_device *ndev);
+int vfio_nested_device_wait_unmaps(struct vfio_nested_device *ndev);
 
 /**
  * struct vfio_nested_call - one ioctl, its structure copied from the user

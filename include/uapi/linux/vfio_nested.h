@@ -347,7 +347,9 @@ struct vfio_nested_context_table {
  * again; EINVAL: the entry is not legal for this IOMMU, the log says why; EPERM:
  * the context needs something that the administrator has not allowed (EATS); ENOSPC:
  * VT-d: the tables have more PASIDs in use than one virtual IOMMU may have (1024);
- * EFAULT: also: the caller is not in the address space that has named guest memory.
+ * EFAULT: also: the caller is not in the address space that has named guest memory;
+ * EBUSY: VT-d: somebody else uses a PASID of the device, or four other address spaces
+ * use this nested fd.
  */
 struct vfio_nested_set_context {
 	__u32 size;
@@ -950,19 +952,38 @@ enum vfio_nested_memory_op {
  * Needed where VFIO_NESTED_CAP_MEMORY is set; elsewhere it does nothing. The kernel
  * reads the guest's PASID tables through @vaddr. Where VFIO has a type1 container, it
  * also maps the range for accesses that pass stage 1, which see no other memory: then
- * VFIO must have mapped all of it before, to the same memory. The pages are held by
- * VFIO's container, which has been charged for them; what comes on top is about 1.6%
- * of the memory's size. A range of which VFIO unmaps any part is forgotten as a whole,
- * before VFIO lets go of the pages. So name each mapping of VFIO's by itself.
+ * VFIO must have mapped all of it before, for reading and writing, and still to the pages
+ * that are at the mapping's address now. The pages are held by VFIO's container, which
+ * has been charged for them; what comes on top is about 1.6% of the memory's size. A
+ * range of which VFIO unmaps any part is forgotten as a whole, before VFIO lets go of the
+ * pages. So name each mapping of VFIO's by itself. As long as a thread is in
+ * VFIO_IOMMU_UNMAP_DMA of memory that was named, NAME waits, and so does
+ * VFIO_DEVICE_NESTED_BIND.
  *
  * When the last device is unbound all is forgotten. The calls that read guest memory,
- * VFIO_NESTED_SET_CONTEXT and VFIO_NESTED_INVALIDATE, come from the address space that
- * has named it. These two keep one page there that is mapped by the kernel.
+ * VFIO_NESTED_SET_CONTEXT, VFIO_NESTED_INVALIDATE and VFIO_NESTED_RESTORE, come from the
+ * address space that has named it. They keep one page there that is mapped by the
+ * kernel, until that address space closes the nested fd; the VMM must not map anything
+ * else in its place. Four address spaces can have such a page at a time.
+ *
+ * Limits of VFIO's type1, which hold once memory has been named:
+ *  - dirty page tracking (VFIO_IOMMU_DIRTY_PAGES) takes the pages that have been named for
+ *    all that these devices write to, also when they are not bound any more. It is not
+ *    valid for such a container;
+ *  - unmapping, and opening and closing devices, of one container take two locks of
+ *    VFIO's in different orders. Do it from one thread at a time: else they can block each
+ *    other for ever;
+ *  - after VFIO_DMA_UNMAP_FLAG_VADDR NAME fails with EBUSY, and the kernel warns, until all
+ *    addresses are valid again (VFIO_DMA_MAP_FLAG_VADDR). Ranges that were named before
+ *    are then to be forgotten and named again: they are read at their old address.
  *
  * Errors: ENODEV: no device is bound; EEXIST: some of the range is known already;
  * ENOENT: FORGET: this is not one of the ranges that are known; ENOSPC: more than 1024
- * ranges; NAME with type1: EINVAL: VFIO has not mapped all of it; EBUSY: VFIO is busy
- * unmapping memory, try again; others of VFIO's.
+ * ranges; EINTR: a fatal signal arrived; NAME with type1: EINVAL: VFIO has not mapped all
+ * of it, or has mapped other pages, or unmaps it at this time; EPERM: VFIO has mapped it
+ * for reading only, which hardware cannot nest on; EBUSY: see above; EACCES: the container
+ * is a VFIO_TYPE1_IOMMU, not VFIO_TYPE1v2_IOMMU; ENOMEM: also: VFIO has unmapped named
+ * memory while there was none, and all devices have to be bound to another nested fd.
  */
 struct vfio_nested_memory {
 	__u32 size;
