@@ -118,23 +118,6 @@ TEST_F(vtd, memory_that_vfio_has_not_mapped)
 	EXPECT_LANDS(VN_NO_PASID, IOVA(1), a);
 }
 
-/* As much as the second stage has addresses for, where nothing is known yet */
-TEST_F(vtd, a_name_for_everything)
-{
-	struct vn_vtd *guest = &self->guest;
-	uint64_t a = new_page(_metadata, guest);
-	unsigned int bits;
-
-	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(forget(guest, VN_RAM_IPA, guest->vm->ram_size));
-	for (bits = 30; bits < 47; bits++)
-		EXPECT_EQ(-EINVAL, name(guest, 0, 1ULL << bits, NULL));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
-	ASSERT_OK(vn_vtd_name_memory(guest));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-}
-
 struct load {
 	struct vn_vtd *guest;
 	void *va;
@@ -263,24 +246,6 @@ TEST_F(vtd, names_end_with_the_mappings)
 	EXPECT_EQ(-ENOENT, forget(guest, ipa + 0x3000, 0x1000));
 }
 
-/* An erratum forbids read-only pages in the second stage below a first one. */
-TEST_F(vtd, memory_that_is_read_only)
-{
-	const uint64_t ipa = EXTRA_IPA, size = 0x10000;
-	struct vn_vtd *guest = &self->guest;
-	void *va = extra_memory(_metadata, size);
-	uint64_t a = new_page(_metadata, guest);
-
-	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), a, VN_PROT_RW));
-	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_READ));
-	EXPECT_EQ(-EPERM, name(guest, ipa, size, va));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(1), a);
-	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
-}
-
 /* Kilobytes that /proc/self/status, or /proc/meminfo, gives for @what */
 static long kilobytes(const char *path, const char *what)
 {
@@ -374,7 +339,6 @@ struct unmapper {
 	void *va;
 	uint64_t end;
 	unsigned int rounds;
-	unsigned int busy;
 	int error;
 };
 
@@ -389,11 +353,7 @@ static void *unmapper(void *data)
 		job->error = vn_vm_map(vm, job->ipa, job->va, size, VN_PROT_RW);
 		if (job->error)
 			break;
-		ret = name(job->guest, job->ipa, size, job->va);
-		if (ret == -EBUSY)
-			job->busy++;
-		else
-			job->error = ret;
+		job->error = name(job->guest, job->ipa, size, job->va);
 		ret = vn_vm_unmap(vm, job->ipa, size);
 		job->error = job->error ?: ret;
 		job->rounds++;
@@ -424,60 +384,9 @@ TEST_F(vtd, two_unmap_at_once)
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
 		EXPECT_EQ(0, jobs[i].error);
-		EXPECT_LT(jobs[i].busy, jobs[i].rounds);
-		ksft_print_msg("thread %u: %u rounds, %u of them without a name\n",
-			       i, jobs[i].rounds, jobs[i].busy);
+		EXPECT_LT(0, jobs[i].rounds);
+		ksft_print_msg("thread %u: %u rounds\n", i, jobs[i].rounds);
 	}
-}
-
-static void *namer(void *data)
-{
-	struct unmapper *job = data;
-	unsigned int i = 0;
-	int ret;
-
-	while (vn_now_ms() < job->end && !job->error) {
-		ret = name(job->guest, job->ipa + (i % 8 << 12), 0x1000,
-			   job->va + (i % 8 << 12));
-		if (ret && ret != -EINVAL && ret != -EEXIST && ret != -EBUSY)
-			job->error = ret;
-		job->rounds += !ret;
-		i++;
-	}
-	return NULL;
-}
-
-/* Names come as fast as VFIO can take them away: unmapping still comes to an end. */
-TEST_F(vtd, names_do_not_hold_up_unmaps)
-{
-	enum { THREADS = 2 };
-	struct vn_vtd *guest = &self->guest;
-	struct unmapper jobs[THREADS] = {};
-	const uint64_t size = 0x8000, end = vn_now_ms() + 2000;
-	void *va = extra_memory(_metadata, size);
-	pthread_t threads[THREADS];
-	unsigned int i, rounds = 0;
-
-	NEED_TYPE1();
-	for (i = 0; i < THREADS; i++) {
-		jobs[i] = (struct unmapper){ guest, EXTRA_IPA, va, end };
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, namer, &jobs[i]));
-	}
-	while (vn_now_ms() < end) {
-		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, va, size, VN_PROT_RW));
-		sched_yield();
-		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, size));
-		rounds++;
-	}
-	for (i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], NULL);
-		EXPECT_EQ(0, jobs[i].error);
-		ksft_print_msg("thread %u: %u names\n", i, jobs[i].rounds);
-	}
-	ksft_print_msg("%u unmaps\n", rounds);
-	EXPECT_LT(0, rounds);
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), EXTRA_IPA, VN_PROT_RW));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
 }
 
 /* Who has named the memory, and has the nested fd, is killed; others have the device. */

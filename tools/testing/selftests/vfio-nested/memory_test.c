@@ -1,0 +1,652 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory on VT-d, against whoever uses it badly: names that are refused take nothing
+ * away, pages that VFIO has not charged for are not to be had, threads name what others
+ * unmap, owners die while they name, other processes use the nested fd, and the memory in
+ * which the guest's tables are comes and goes.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "vtd-test.h"
+
+static const struct vn_want wants[] = {
+	{ .engine = VN_TESTDEV },
+};
+
+/* Beyond the machine's own memory; at a boundary of the largest pages it may have */
+#define EXTRA_IPA	(VN_RAM_IPA + 0x14000000ULL)
+#define PAGE		4096ULL
+
+static bool is_type1(FIXTURE_DATA(vtd) *self)
+{
+	return self->guest.vm->ops == &vn_vm_type1;
+}
+
+#define NEED_TYPE1() do {						\
+	if (!is_type1(self))						\
+		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
+} while (0)
+
+static int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
+}
+
+static int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
+				NULL);
+}
+
+static void *new_memory(struct __test_metadata *_metadata, size_t size, int flags)
+{
+	void *va = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_ANONYMOUS | flags, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, va);
+	memset(va, POISON, size);
+	return va;
+}
+
+/* Kilobytes of locked memory that this process is charged for */
+static long locked(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[256];
+	long value = -1;
+
+	while (file && value < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "VmLck:", 6))
+			value = atol(line + 6);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* --- Names that are refused ------------------------------------------------------- */
+
+/*
+ * Where nothing is mapped, an IOMMU driver may find a hole that is as large as the table
+ * that is not there, up to all of the address space; what else is in it stays.
+ */
+TEST_F(vtd, names_that_are_refused_take_nothing_away)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_vm *vm = guest->vm;
+	uint64_t a = new_page(_metadata, guest);
+	unsigned int bits;
+
+	NEED_TYPE1();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(-EINVAL, name(guest, VN_RAM_IPA - PAGE, PAGE, vm->ram));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(-EINVAL, name(guest, VN_RAM_IPA + vm->ram_size, PAGE, vm->ram));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(-EINVAL, name(guest, 0, PAGE, vm->ram));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+
+	/* With nothing but the hole */
+	ASSERT_OK(forget(guest, VN_RAM_IPA, vm->ram_size));
+	for (bits = 30; bits < 47; bits++)
+		EXPECT_EQ(-EINVAL, name(guest, 0, 1ULL << bits, NULL));
+	for (bits = 30; bits < 57; bits++)
+		EXPECT_EQ(-EINVAL, name(guest, (1ULL << bits) - PAGE, PAGE, vm->ram));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	ASSERT_OK(vn_vtd_name_memory(guest));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+TEST_F(vtd, what_is_mapped_for_reading_is_not_named)
+{
+	const uint64_t ipa = EXTRA_IPA, size = 8 * PAGE;
+	struct vn_vtd *guest = &self->guest;
+	void *va = new_memory(_metadata, 2 * size, MAP_SHARED);
+	uint64_t a = new_page(_metadata, guest);
+
+	NEED_TYPE1();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+	ASSERT_OK(vn_vm_map(guest->vm, ipa + size, va + size, size, VN_PROT_READ));
+	EXPECT_EQ(-EPERM, name(guest, ipa + size, size, va + size));
+	EXPECT_EQ(-EPERM, name(guest, ipa, 2 * size, va));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(name(guest, ipa, size, va));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(1), 1).state);
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa + size, size));
+	munmap(va, 2 * size);
+}
+
+/* VFIO pins what is at the address now; it has mapped, and charged for, what was there. */
+TEST_F(vtd, pages_are_those_that_vfio_has_mapped)
+{
+	const uint64_t ipa = EXTRA_IPA, size = 16 * PAGE, hole = 9 * PAGE;
+	struct vn_vtd *guest = &self->guest;
+	void *va = new_memory(_metadata, size, MAP_PRIVATE);
+	uint64_t a = new_page(_metadata, guest);
+	long before;
+
+	NEED_TYPE1();
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + hole, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(2), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+	before = locked();
+	ASSERT_LT(0, before);
+	/* The old page stays pinned, so that another one takes its place. */
+	ASSERT_EQ(0, madvise(va + hole, PAGE, MADV_DONTNEED));
+	memset(va + hole, POISON, PAGE);
+
+	EXPECT_EQ(-EINVAL, name(guest, ipa, size, va));
+	EXPECT_EQ(-EINVAL, name(guest, ipa + hole, PAGE, va + hole));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(2));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(name(guest, ipa, hole, va));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(2), 5).state);
+	EXPECT_EQ(5, vn_read_once((uint32_t *)va));
+	EXPECT_EQ(before, locked());
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	EXPECT_GT(before, locked());
+	munmap(va, size);
+}
+
+TEST_F(vtd, ranges_are_limited)
+{
+	/* The guest's own memory is one of them. */
+	const unsigned int max = 1023;
+	const uint64_t ipa = EXTRA_IPA, size = (max + 1) * PAGE;
+	struct vn_vtd *guest = &self->guest;
+	void *va = new_memory(_metadata, size, MAP_SHARED);
+	unsigned int i, failed = 0;
+
+	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
+	for (i = 0; i < max; i++)
+		failed += !!name(guest, ipa + i * PAGE, PAGE, va + i * PAGE);
+	EXPECT_EQ(0, failed);
+	EXPECT_EQ(-ENOSPC, name(guest, ipa + max * PAGE, PAGE, va + max * PAGE));
+	EXPECT_OK(forget(guest, ipa + 500 * PAGE, PAGE));
+	EXPECT_OK(name(guest, ipa + max * PAGE, PAGE, va + max * PAGE));
+	EXPECT_EQ(-ENOSPC, name(guest, ipa + 500 * PAGE, PAGE, va + 500 * PAGE));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + max * PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + 500 * PAGE, VN_PROT_RW));
+	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
+					    IOVA(0), 1).state);
+	if (is_type1(self))
+		EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	/* With type1 that takes all of the names away. */
+	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
+	EXPECT_EQ(is_type1(self) ? -ENOENT : 0, forget(guest, ipa, PAGE));
+	munmap(va, size);
+}
+
+/* --- Names against unmaps ----------------------------------------------------------- */
+
+#define RACE_MS		4000
+#define RACE_PAGES	32
+#define RACE_SIZE	(RACE_PAGES * PAGE)
+
+struct race {
+	struct vn_vtd *guest;
+	struct vn_device *device;
+	void *va;
+	void *other;
+	bool stop;
+	int error;
+};
+
+/* The first error that the others do not explain */
+static void note(struct race *race, int ret, int expected)
+{
+	if (ret && ret != -EINVAL && ret != expected && !race->error)
+		vn_write_once(&race->error, ret);
+}
+
+static void *name_pages(void *data)
+{
+	struct race *race = data;
+	unsigned int seed = (uintptr_t)&seed;
+
+	while (!vn_read_once(&race->stop)) {
+		unsigned int i = rand_r(&seed) % RACE_PAGES;
+
+		note(race, name(race->guest, EXTRA_IPA + i * PAGE, PAGE,
+				race->va + i * PAGE), -EEXIST);
+		if (rand_r(&seed) % 4)
+			continue;
+		note(race, forget(race->guest, EXTRA_IPA + i * PAGE, PAGE),
+		     -ENOENT);
+	}
+	return NULL;
+}
+
+/* Keeps VFIO's lock of the container busy. */
+static void *map_others(void *data)
+{
+	const uint64_t ipa = EXTRA_IPA + 0x1000000;
+	struct race *race = data;
+
+	while (!vn_read_once(&race->stop)) {
+		note(race, vn_vm_map(race->guest->vm, ipa, race->other, 64 * PAGE,
+				     VN_PROT_RW), 0);
+		note(race, vn_vm_unmap(race->guest->vm, ipa, 64 * PAGE), 0);
+	}
+	return NULL;
+}
+
+/*
+ * VFIO unmaps a mapping as soon as nothing of it is pinned, and stops the kernel where it
+ * has asked for that too often. The names must not come that fast.
+ */
+TEST_F(vtd, names_race_with_unmaps)
+{
+	enum { NAMERS = 12 };
+	struct vn_vtd *guest = &self->guest;
+	struct race race = { .guest = guest };
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t end = vn_now_ms() + RACE_MS;
+	pthread_t threads[NAMERS + 1];
+	unsigned int i, rounds = 0;
+
+	NEED_TYPE1();
+	race.va = new_memory(_metadata, RACE_SIZE, MAP_SHARED);
+	race.other = new_memory(_metadata, 64 * PAGE, MAP_SHARED);
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), EXTRA_IPA, VN_PROT_RW));
+	for (i = 0; i <= NAMERS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
+					    i ? name_pages : map_others, &race));
+	while (vn_now_ms() < end && !vn_read_once(&race.error)) {
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, RACE_SIZE,
+				    VN_PROT_RW));
+		sched_yield();
+		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, RACE_SIZE));
+		rounds++;
+	}
+	vn_write_once(&race.stop, true);
+	for (i = 0; i <= NAMERS; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, race.error);
+	EXPECT_LT(5, rounds);
+	ksft_print_msg("%u unmaps against %u threads that name\n", rounds, NAMERS);
+	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+static void *rebind(void *data)
+{
+	struct race *race = data;
+	struct vn_vtd other = *race->guest;
+
+	while (!vn_read_once(&race->stop)) {
+		other.fd = vn_nested_open();
+		vn_nested_unbind(race->device->fd);
+		note(race, vn_nested_bind(race->device->fd, other.fd, ID), -EBUSY);
+		note(race, name(&other, EXTRA_IPA, PAGE, race->va), -EEXIST);
+		close(other.fd);
+	}
+	return NULL;
+}
+
+/* The same, where each name comes from another virtual IOMMU. */
+TEST_F(vtd, binding_races_with_unmaps)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct race race = { .guest = guest, .device = self->device };
+	uint64_t end = vn_now_ms() + RACE_MS;
+	pthread_t threads[3];
+	unsigned int i, rounds = 0;
+
+	NEED_TYPE1();
+	race.va = new_memory(_metadata, RACE_SIZE, MAP_SHARED);
+	race.other = new_memory(_metadata, 64 * PAGE, MAP_SHARED);
+	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
+					    i ? rebind : map_others, &race));
+	while (vn_now_ms() < end) {
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, RACE_SIZE,
+				    VN_PROT_RW));
+		sched_yield();
+		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, RACE_SIZE));
+		rounds++;
+	}
+	vn_write_once(&race.stop, true);
+	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_LT(5, rounds);
+	ksft_print_msg("%u unmaps against two threads that bind\n", rounds);
+}
+
+/* --- Processes ---------------------------------------------------------------------- */
+
+/* What a child finds, as its exit code: 0 or a negative error */
+static int exit_code(struct __test_metadata *_metadata, pid_t child)
+{
+	int status;
+
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+#define IN_CHILD(call) ({						\
+	pid_t __child = fork();						\
+									\
+	if (!__child)							\
+		_exit(-(call));						\
+	exit_code(_metadata, __child);					\
+})
+
+/* Guest memory is that of the process that has named it, also when that is gone. */
+TEST_F(vtd, memory_is_that_of_who_has_named_it)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct vn_vm *vm = guest->vm;
+	uint64_t a = new_page(_metadata, guest);
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	EXPECT_EQ(-EFAULT, IN_CHILD(vn_vtd_translate(guest, ID)));
+	EXPECT_EQ(-EFAULT, IN_CHILD(COMMAND(vn_qi_pasid_cache_all())));
+	/* What does not read it can be done from anywhere. */
+	EXPECT_EQ(0, IN_CHILD(COMMAND(vn_qi_piotlb_all(DID, 0))));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+
+	EXPECT_EQ(0, IN_CHILD(forget(guest, VN_RAM_IPA, vm->ram_size)));
+	EXPECT_EQ(0, IN_CHILD(vn_vtd_name_memory(guest)));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(-EFAULT, vn_vtd_translate(guest, ID));
+	EXPECT_EQ(-EEXIST, vn_vtd_name_memory(guest));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(forget(guest, VN_RAM_IPA, vm->ram_size));
+	EXPECT_OK(vn_vtd_name_memory(guest));
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+}
+
+/* Ends when @go is closed; what the call has returned is in @done before. */
+static pid_t child_that_calls(struct vn_vtd *guest, int go[2], int done[2])
+{
+	pid_t child = fork();
+	int ret;
+	char c;
+
+	if (child)
+		return child;
+	close(go[1]);
+	ret = vn_vtd_command(guest->fd, vn_qi_piotlb_all(DID, 0));
+	if (write(done[1], &ret, sizeof(ret)) != sizeof(ret))
+		_exit(1);
+	_exit(read(go[0], &c, 1) != 0);
+}
+
+TEST_F(vtd, four_processes_can_use_it)
+{
+	enum { CHILDREN = 4 };
+	struct vn_vtd *guest = &self->guest;
+	pid_t children[CHILDREN];
+	int go[CHILDREN][2], done[2], ret, i;
+
+	ASSERT_EQ(0, pipe(done));
+	ASSERT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+	for (i = 0; i < CHILDREN; i++) {
+		ASSERT_EQ(0, pipe2(go[i], O_CLOEXEC));
+		children[i] = child_that_calls(guest, go[i], done);
+		ASSERT_LT(0, children[i]);
+		ASSERT_EQ(sizeof(ret), read(done[0], &ret, sizeof(ret)));
+		/* This process is the first of four. */
+		EXPECT_EQ(i < CHILDREN - 1 ? 0 : -EBUSY, ret);
+	}
+	/* One that is gone makes room, */
+	kill(children[0], SIGKILL);
+	ASSERT_EQ(children[0], waitpid(children[0], NULL, 0));
+	EXPECT_EQ(0, IN_CHILD(COMMAND(vn_qi_piotlb_all(DID, 0))));
+	/* and who was there before stays. */
+	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+	for (i = 1; i < CHILDREN; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+	for (i = 0; i < CHILDREN; i++) {
+		close(go[i][0]);
+		close(go[i][1]);
+	}
+	close(done[0]);
+	close(done[1]);
+}
+
+/* Names all the time, until it is killed. */
+static void name_for_ever(struct vn_vtd *guest, struct vn_device *device,
+			  void *va, uint64_t size, int ready)
+{
+	bool ok;
+
+	guest->fd = vn_nested_open();
+	ok = guest->fd >= 0 && !vn_vtd_bind(guest, device, ID) &&
+	     !vn_vtd_name_memory(guest) && !vn_vtd_translate(guest, ID);
+	if (write(ready, &ok, 1) != 1 || !ok)
+		_exit(1);
+	for (;;) {
+		if (name(guest, EXTRA_IPA, size, va))
+			_exit(2);
+		if (forget(guest, EXTRA_IPA, size))
+			_exit(3);
+	}
+}
+
+/* Who names memory is killed, in whatever it does: nothing stays pinned. */
+TEST_F(vtd, killed_while_it_names)
+{
+	const uint64_t size = 0x400000;
+	struct vn_vtd *guest = &self->guest;
+	void *va = new_memory(_metadata, size, MAP_SHARED);
+	uint64_t a = new_page(_metadata, guest);
+	int ready[2], status;
+	unsigned int round;
+	pid_t child;
+	char ok = 0;
+
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_EQ(0, pipe(ready));
+	for (round = 0; round < 8; round++) {
+		vn_nested_unbind(self->device->fd);
+		vn_vtd_close(guest);
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, va, size, VN_PROT_RW));
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child)
+			name_for_ever(guest, self->device, va, size, ready[1]);
+		ASSERT_EQ(1, read(ready[0], &ok, 1));
+		EXPECT_EQ(1, ok);
+		vn_sleep_ms(7 * round);
+		kill(child, SIGKILL);
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+		/* Once while the device is still bound, and once when it is not */
+		if (round % 2)
+			ASSERT_OK(vn_nested_unbind(self->device->fd));
+		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, size));
+	}
+	close(ready[0]);
+	close(ready[1]);
+	EXPECT_LANDS(VN_NO_PASID, a, a);
+	munmap(va, size);
+}
+
+/* --- Memory that is missing ------------------------------------------------------------ */
+
+static void *drop_memory(void *data)
+{
+	struct race *race = data;
+	struct vn_vm *vm = race->guest->vm;
+
+	while (!vn_read_once(&race->stop)) {
+		/* It is shared: only the mapping goes. */
+		madvise(vm->ram, vm->ram_size, MADV_DONTNEED);
+		usleep(500);
+	}
+	return NULL;
+}
+
+static void *follow_tables(void *data)
+{
+	struct race *race = data;
+	unsigned int i = 0;
+	int ret;
+
+	while (!vn_read_once(&race->stop) && !race->error) {
+		ret = i++ % 2 ? vn_vtd_translate(race->guest, ID) :
+		      vn_vtd_command(race->guest->fd, vn_qi_pasid_cache_all());
+		if (ret)
+			vn_write_once(&race->error, ret);
+	}
+	return NULL;
+}
+
+/* A guest's tables can be read however often their pages are taken away. */
+TEST_F(vtd, tables_that_are_not_present)
+{
+	struct vn_vtd *guest = &self->guest;
+	struct race race = { .guest = guest };
+	uint64_t a = new_page(_metadata, guest);
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	pthread_t threads[4];
+	struct vn_fs fs;
+	unsigned int i;
+
+	/* 96 pages of tables, with 6 PASIDs that translate */
+	ASSERT_OK(vn_fs_init(&fs, guest->vm));
+	ASSERT_OK(vn_fs_map(&fs, IOVA(0), a, VN_PROT_RW));
+	for (i = 1; i <= 96 && has_pasids(self); i++) {
+		vn_pte_first(words, fs.table, DID);
+		ASSERT_OK(vn_vtd_set_entry(guest, i * VN_VTD_PASIDS_PER_TABLE,
+					   i % 16 == 1 ? words : NULL));
+	}
+	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
+					    i ? follow_tables : drop_memory, &race));
+	vn_sleep_ms(2000);
+	vn_write_once(&race.stop, true);
+	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, race.error);
+	EXPECT_OK(vn_vtd_translate(guest, ID));
+	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	if (!has_pasids(self))
+		return;
+	ASSERT_OK(vn_device_enable_pasid(self->device));
+	EXPECT_LANDS(VN_PASID(VN_VTD_PASIDS_PER_TABLE), IOVA(0), a);
+	EXPECT_REFUSED(VN_PASID(2 * VN_VTD_PASIDS_PER_TABLE), IOVA(0));
+}
+
+/* Pages that this process has mapped, from /proc/self/maps */
+struct maps {
+	unsigned int num;
+	struct {
+		uint64_t start, end;
+	} area[256];
+};
+
+static void read_maps(struct maps *maps)
+{
+	static char text[65536];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	size_t len = 0;
+	ssize_t got;
+	char *line;
+
+	maps->num = 0;
+	while (fd >= 0 && (got = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += got;
+	close(fd);
+	text[len] = 0;
+	for (line = text; *line && maps->num < 256; line = strchr(line, '\n') + 1) {
+		char *end;
+
+		maps->area[maps->num].start = strtoull(line, &end, 16);
+		maps->area[maps->num++].end = strtoull(end + 1, NULL, 16);
+	}
+}
+
+static bool is_mapped(const struct maps *maps, uint64_t page)
+{
+	unsigned int i;
+
+	for (i = 0; i < maps->num; i++)
+		if (page >= maps->area[i].start && page < maps->area[i].end)
+			return true;
+	return false;
+}
+
+/* The one page that is in @after only; NULL: it is not one */
+static void *new_in(const struct maps *before, const struct maps *after)
+{
+	uint64_t page, found = 0;
+	unsigned int i, num = 0;
+
+	for (i = 0; i < after->num; i++)
+		for (page = after->area[i].start; page < after->area[i].end;
+		     page += PAGE)
+			if (!is_mapped(before, page)) {
+				found = page;
+				num++;
+			}
+	return num == 1 ? (void *)found : NULL;
+}
+
+/* A step of the following that has failed; each process has a page of its own. */
+static int abuse_the_page(int fd)
+{
+	static struct maps before, after;
+	const struct vfio_nested_command_vtd command = vn_qi_piotlb_all(DID, 0);
+	void *page;
+
+	read_maps(&before);
+	if (vn_vtd_command(fd, command))
+		return 1;
+	read_maps(&after);
+	page = new_in(&before, &after);
+	if (!page)
+		return 2;
+	if (madvise(page, PAGE, MADV_DONTNEED) || vn_vtd_command(fd, command))
+		return 3;
+	/* That is the same page. */
+	read_maps(&after);
+	if (new_in(&before, &after) != page)
+		return 4;
+	if (munmap(page, PAGE) || vn_vtd_command(fd, command))
+		return 5;
+	read_maps(&after);
+	page = new_in(&before, &after);
+	if (!page)
+		return 6;
+	if (mprotect(page, PAGE, PROT_READ) || vn_vtd_command(fd, command))
+		return 7;
+	read_maps(&before);
+	if (vn_vtd_command(fd, command))
+		return 8;
+	read_maps(&after);
+	return before.num != after.num ? 9 : 0;
+}
+
+TEST_F(vtd, the_callers_page)
+{
+	EXPECT_EQ(0, -IN_CHILD(-abuse_the_page(self->guest.fd)));
+	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+}
+
+int main(int argc, char **argv)
+{
+	return run_vtd_tests(wants, VN_ARRAY_SIZE(wants), argc, argv);
+}
