@@ -367,7 +367,8 @@ TEST_F(uapi, context_types_and_sizes)
 	}
 	for (; type < 40; type++)
 		if (type != self->arch->context_type)
-			EXPECT_EQ(-EOPNOTSUPP, set_context(self->fd, type, 16, at))
+			EXPECT_EQ(-EOPNOTSUPP, set_context(self->fd, type,
+							   sizeof(arg), at))
 				TH_LOG("type %u", type);
 	EXPECT_EQ(-EOPNOTSUPP, set_context(self->fd, UINT32_MAX, 16, at));
 
