@@ -109,8 +109,7 @@ static int try_to_bind(const struct vn_device *device)
 	ret = vn_nested_bind(device->fd, fd, 0);
 	if (ret == -EPERM)
 		return vn_fail(ret,
-			       "its DMA cannot be kept coherent (SMMUv3: no CANWBS, no S2FWB), or it "
-			       "shares its IOMMU group (VT-d): see the log");
+			       "it is not coherent (SMMUv3), or shares its group (VT-d): see the log");
 	return ret;
 }
 

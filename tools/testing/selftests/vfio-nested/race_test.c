@@ -24,8 +24,8 @@ static const struct vn_want wants[] = {
 #define DEVICES		3
 #define STREAMS		4
 #define HOLE		0x03000000ULL
-/* What can be wrong with a context: while memory is named nothing may be bound. */
-#define CONTEXT_ERRORS	-ENOENT, -ENODEV
+/* What can be wrong with a context, and with naming memory while devices go */
+#define CONTEXT_ERRORS	-ENOENT, -ENODEV, -EINVAL
 
 FIXTURE(race) {
 	struct vn_guest guest;

@@ -168,7 +168,7 @@ static inline bool has_pasids(FIXTURE_DATA(vtd) *self)
 
 /* Gives @pasid a table of its own, and tells the IOMMU. */
 static inline void add_pasid(struct __test_metadata *_metadata, struct vn_vtd *guest,
-		      uint32_t pasid, uint16_t did, struct vn_fs *fs)
+			     uint32_t pasid, uint16_t did, struct vn_fs *fs)
 {
 	uint64_t words[VN_VTD_ENTRY_WORDS];
 

@@ -295,9 +295,11 @@ static void *answerer(void *data)
 				     VFIO_NESTED_RESPONSE_RETRY :
 				     VFIO_NESTED_RESPONSE_ABORT);
 		else
-			ret = vn_vtd_command(guest->fd, vn_qi_response(ID,
-				!!(fault.flags & VFIO_NESTED_FAULT_PASID),
-				fault.pasid, fault.group, n % 2));
+			ret = vn_vtd_command(guest->fd,
+					     vn_qi_response(ID,
+							    fault.flags & VFIO_NESTED_FAULT_PASID,
+							    fault.pasid, fault.group,
+							    n % 2));
 		/* Whatever ends the binding, or a context, is faster now and then. */
 		if (!ret)
 			job->answers++;
