@@ -206,6 +206,7 @@ const struct vn_arch vn_arch_smmuv3 = {
 	.command_type = VFIO_NESTED_COMMAND_SMMUV3,
 	.context_type = VFIO_NESTED_CONTEXT_SMMUV3,
 	.context_len = sizeof(struct vfio_nested_context_smmuv3),
+	.hitless = true,
 	.failure = true,
 	.page_requests = true,
 	.registers = smmuv3_registers,

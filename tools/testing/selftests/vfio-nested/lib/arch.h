@@ -43,6 +43,7 @@ struct vn_context {
  * @command_type: enum vfio_nested_command_type, of what the functions below make
  * @context_type: enum vfio_nested_context_type, of what @context makes
  * @context_len: bytes of its data
+ * @hitless: a context can be set again, and no access notices
  * @failure: page requests can be answered with Response Failure
  * @page_requests: the hardware's page request capability follows the guest's, with its
  *	credits; else it is the host's, and what the guest did not ask for is refused
@@ -72,6 +73,7 @@ struct vn_arch {
 	uint32_t command_type;
 	uint32_t context_type;
 	uint32_t context_len;
+	bool hitless;
 	bool failure;
 	bool page_requests;
 
