@@ -19,10 +19,12 @@
 #include "vtd.h"
 
 /*
- * The PCI core gives a device up that has not come back from a reset after 65 seconds;
- * it may try twice. Nothing can be attached meanwhile.
+ * The PCI core gives a device up that has not come back from a reset after 65 seconds.
+ * Nothing can be attached meanwhile.
  */
-#define RESET_TIMEOUT_MS	150000
+#define RESET_TIMEOUT_MS	100000
+/* The kernel also resets for a moment, without telling drivers, to find out whether it can. */
+#define PROBE_TIMEOUT_MS	1000
 #define RESET_POLL_MS		20
 
 /* VFIO's type1 attaches without a handle. */
@@ -233,12 +235,14 @@ void vtd_detach(struct vtd_dev *vdev)
  */
 void vtd_detach_finally(struct vtd_dev *vdev)
 {
+	const unsigned int limit = vdev->in_reset ? RESET_TIMEOUT_MS :
+						    PROBE_TIMEOUT_MS;
 	unsigned int waited;
 	int ret;
 
-	for (waited = 0; waited < RESET_TIMEOUT_MS; waited += RESET_POLL_MS) {
+	for (waited = 0; waited < limit; waited += RESET_POLL_MS) {
 		ret = attach_stage2(vdev);
-		if (ret != -EBUSY || !vdev->in_reset)
+		if (ret != -EBUSY)
 			break;
 		msleep(RESET_POLL_MS);
 	}

@@ -18,8 +18,10 @@
  *    nobody can find the old handle any more (vtd_drain()). The keeper is a nested domain
  *    that translates nothing. It is also attached to a PASID of its own as long as there
  *    are others, because intel-iommu does not wait when the last domain with a handler
- *    goes. Requests for the keeper are refused. Its own end can not be waited for; no
- *    guest has its PASID or knows it, which is a number at random;
+ *    goes. Requests for the keeper are refused, which touches nothing of the device's.
+ *    The end of the keeper itself cannot be waited for in this way, and the kernel's
+ *    gap remains there: when the device leaves, between the look-up of a handle and the
+ *    call of its handler;
  *  - Response Failure reaches no function: the in-tree driver has no correct encoding for
  *    it, and a function may share its page request interface.
  */

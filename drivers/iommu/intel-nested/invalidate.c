@@ -95,15 +95,15 @@ static int all_devices(struct vtd_viommu *viommu,
 {
 	struct iommu_nested_binding *binding;
 	unsigned long id;
-	int ret;
+	int err, ret = 0;
 
+	/* An error of one keeps nothing in force for another. */
 	xa_for_each(&viommu->core->bindings, id, binding) {
-		ret = each_device(binding->backend_data, command);
-		if (ret)
-			return ret;
+		err = each_device(binding->backend_data, command);
+		ret = ret ?: err;
 		cond_resched();
 	}
-	return 0;
+	return ret;
 }
 
 static int answer(struct vtd_viommu *viommu,
@@ -174,8 +174,9 @@ static int guest_command(struct vtd_viommu *viommu, const void *words,
 	}
 	*long_one = command.kind == VTD_CMD_SYNC_ALL ||
 		    command.kind == VTD_CMD_SYNC_DOMAIN;
+	viommu->widened = command.wider;
 	ret = carry_out(viommu, &command);
-	if (!ret && command.wider)
+	if (!ret && viommu->widened)
 		atomic64_inc(&viommu->core->counters.commands_widened);
 	return ret;
 }

@@ -16,6 +16,7 @@
  * All of it is called with vtd_viommu.lock held, and viommu->sem.
  */
 #include <linux/bitfield.h>
+#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -46,11 +47,14 @@ static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	kfree(shadow);
 }
 
-/* Long after they were detached */
+/* Before the device leaves; handlers that may still run get time to end. */
 void vtd_free_undrained(struct vtd_dev *vdev)
 {
 	struct vtd_shadow *shadow, *next;
 
+	if (list_empty(&vdev->undrained))
+		return;
+	msleep(1000);
 	list_for_each_entry_safe(shadow, next, &vdev->undrained, node) {
 		shadow->undrained = false;
 		free_shadow(vdev, shadow);
@@ -346,6 +350,28 @@ static int attach_or_remove(struct vtd_dev *vdev, u32 pasid)
 	return 0;
 }
 
+/* What the guest has taken away is not in force any more, whatever happens to others. */
+static int sync_removed(struct vtd_dev *vdev)
+{
+	struct vtd_memory memory = guest_memory(vdev);
+	struct vtd_shadow *shadow;
+	struct vtd_entry entry;
+	unsigned long pasid;
+	const char *why;
+	int err, ret = 0;
+
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		err = vtd_pasid_read(&memory, &vdev->state->context,
+				     &vdev->limits, pasid, &entry, &why);
+		if (err == -EINTR)
+			return err;
+		ret = ret ?: err;
+		if (!err && !vtd_entry_equal(&shadow->entry, &entry))
+			remove_shadow(vdev, shadow);
+	}
+	return ret;
+}
+
 /* Make the shadow of @pasid what @entry says. */
 static int sync_entry(struct vtd_dev *vdev, u32 pasid,
 		      const struct vtd_entry *entry)
@@ -409,17 +435,13 @@ int vtd_sync_all(struct vtd_dev *vdev)
 {
 	struct vtd_memory memory = guest_memory(vdev);
 	struct vtd_visitor visitor = { sync_visit, vdev };
-	struct vtd_shadow *shadow;
-	unsigned long pasid;
 	int ret;
 
 	if (!vdev->state->tables)
 		return 0;
-	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		ret = vtd_sync_pasid(vdev, pasid);
-		if (ret)
-			return ret;
-	}
-	return vtd_pasid_walk(&memory, &vdev->state->context, &vdev->limits,
-			      &visitor);
+	ret = sync_removed(vdev);
+	if (!ret)
+		ret = look_for_tables(vdev, vdev->state);
+	return ret ?: vtd_pasid_walk(&memory, &vdev->state->context,
+				     &vdev->limits, &visitor);
 }

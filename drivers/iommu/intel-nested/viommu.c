@@ -17,6 +17,7 @@
  * The registers that a PASID entry can hold, and so what intel-iommu is told, are checked
  * by it again when it attaches the domain.
  */
+#include <linux/bitfield.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
@@ -251,11 +252,25 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 	return domain;
 }
 
+/* Whether intel-iommu gives the hardware a descriptor that it takes. */
+static bool can_flush(struct vtd_viommu *viommu, const struct vtd_range *range)
+{
+	u32 bits = 12 + FIELD_GET(CAP_MAMV, viommu->limits.cap);
+	u64 last = range->address + (range->pages << 12) - 1;
+
+	return compat_iommu_flushes_any_range ||
+	       (range->pages <= 1ULL << FIELD_GET(CAP_MAMV, viommu->limits.cap) &&
+		!((range->address ^ last) >> bits));
+}
+
 /**
  * vtd_flush - invalidate what a nested domain has in the IOTLB and in device TLBs
  * @viommu: whose domain it is
  * @domain: nested
  * @range: of which addresses
+ *
+ * Where the range is too much for the kernel, all that belongs to the guest's memory is
+ * invalidated, by its domain; @viommu->widened says so.
  *
  * Context: process, with @viommu->lock and viommu->sem held. It is done on return.
  * Return: 0; -EAGAIN: see iommu_nested_user_page(); errors of intel-iommu.
@@ -275,6 +290,11 @@ int vtd_flush(struct vtd_viommu *viommu, struct iommu_domain *domain,
 	};
 	int ret;
 
+	if (!can_flush(viommu, range)) {
+		iommu_flush_iotlb_all(viommu->parent);
+		viommu->widened = true;
+		return 0;
+	}
 	pagefault_disable();
 	ret = write_user_page(viommu, &data, sizeof(data), &array.uptr);
 	if (!ret)

@@ -51,6 +51,7 @@
  *	for writing
  * @lock: see above
  * @num_shadows: number of struct vtd_shadow, under @lock
+ * @widened: more has been invalidated than was asked for, likewise
  */
 struct vtd_viommu {
 	struct iommu_nested_viommu *core;
@@ -61,6 +62,7 @@ struct vtd_viommu {
 	struct vtd_limits limits;
 	struct mutex lock; /* all that this guest has here */
 	u32 num_shadows;
+	bool widened;
 };
 
 /**

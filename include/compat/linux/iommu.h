@@ -89,6 +89,7 @@ compat_iommu_hw_info_vtd(const struct iommu_ops *ops, struct device *dev)
 #ifdef HAVE_IOMMU_DOMAIN_ALLOC_NESTED
 #define compat_iommu_nests_pasids	true
 #define compat_iommu_nests_ats		true
+#define compat_iommu_flushes_any_range	true
 
 static inline struct iommu_domain *
 compat_iommu_alloc_nested(const struct iommu_ops *ops, struct device *dev,
@@ -108,9 +109,13 @@ compat_iommu_alloc_nest_parent(struct device *dev)
 					       IOMMU_HWPT_ALLOC_NEST_PARENT);
 }
 #else
-/* Older ones also turn ATS off when a nested domain is attached. */
+/*
+ * Older ones also turn ATS off when a nested domain is attached, and invalidate ranges of
+ * nested domains with address masks that are larger than the hardware's.
+ */
 #define compat_iommu_nests_pasids	false
 #define compat_iommu_nests_ats		false
+#define compat_iommu_flushes_any_range	false
 
 static inline struct iommu_domain *
 compat_iommu_alloc_nested(const struct iommu_ops *ops, struct device *dev,

@@ -609,7 +609,8 @@ static void *new_in(const struct maps *before, const struct maps *after)
 static int abuse_the_page(int fd)
 {
 	static struct maps before, after;
-	const struct vfio_nested_command_vtd command = vn_qi_piotlb_all(DID, 0);
+	const struct vfio_nested_command_vtd command =
+		vn_qi_piotlb(DID, 0, IOVA(0), 0);
 	void *page;
 
 	read_maps(&before);

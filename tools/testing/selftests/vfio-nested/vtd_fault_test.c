@@ -303,8 +303,8 @@ static void *answerer(void *data)
 		/* Whatever ends the binding, or a context, is faster now and then. */
 		if (!ret)
 			job->answers++;
-		else if (ret != -ECANCELED && ret != -EALREADY && ret != -ENOENT &&
-			 ret != -ENODEV)
+		else if (ret != -ECANCELED && ret != -EALREADY && ret != -ESTALE &&
+			 ret != -ENOENT && ret != -ENODEV)
 			job->error = ret;
 	}
 	return NULL;

@@ -675,7 +675,9 @@ TEST_F(vtd, invalidations_reach_the_hardware)
 	}
 	ASSERT_OK(vn_nested_stats(guest->fd, &after));
 	EXPECT_EQ(VN_ARRAY_SIZE(commands), after.commands - before.commands);
-	EXPECT_EQ(1, after.commands_widened - before.commands_widened);
+	/* Kernels that cannot nest PASIDs cannot invalidate all of one domain either. */
+	EXPECT_EQ(has_pasids(self) ? 1 : 4,
+		  after.commands_widened - before.commands_widened);
 }
 
 /* What is for others does not reach it: the emulated IOTLB keeps what it has. */
