@@ -29,6 +29,8 @@ struct vfio_nested;
  *	vfio_nested_device_reset_done()
  * @in_attach: between vfio_nested_device_attach_prepare() and
  *	vfio_nested_device_attach_done()
+ * @unmap_unseen: VFIO has unmapped memory, and there was none to see to it that the device
+ *	is not bound meanwhile: not until it has been closed
  * @nested: what it is bound to, or still has to leave; set under the memory lock of that
  * @node: in the list of that, under its memory lock
  *
@@ -43,6 +45,7 @@ struct vfio_nested_device {
 	u32 page_requests;
 	bool in_reset;
 	bool in_attach;
+	bool unmap_unseen;
 	struct vfio_nested *nested;
 	struct list_head node;
 };
@@ -101,6 +104,7 @@ void vfio_nested_device_close(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_done(struct vfio_nested_device *ndev);
 void vfio_nested_device_attach_prepare(struct vfio_nested_device *ndev);
+int vfio_nested_device_pasid_prepare(struct vfio_nested_device *ndev);
 void vfio_nested_device_attach_done(struct vfio_nested_device *ndev);
 void vfio_nested_device_dma_unmap(struct vfio_nested_device *ndev, u64 iova,
 				  u64 length);

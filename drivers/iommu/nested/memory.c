@@ -360,16 +360,27 @@ void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
 	attempt->last = 0;
 	attempt->num_missing = 0;
 	attempt->page_missing = false;
+	INIT_LIST_HEAD(&attempt->node);
+}
 
-	spin_lock(&viommu->space->lock);
-	list_add(&attempt->node, &viommu->space->attempts);
-	spin_unlock(&viommu->space->lock);
+/* Most backends need no memory, and their calls no lock for it. */
+static void list_attempt(struct iommu_nested_attempt *attempt)
+{
+	struct iommu_nested_space *space = attempt->viommu->space;
+
+	if (!list_empty(&attempt->node))
+		return;
+	spin_lock(&space->lock);
+	list_add(&attempt->node, &space->attempts);
+	spin_unlock(&space->lock);
 }
 
 void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt)
 {
 	struct iommu_nested_space *space = attempt->viommu->space;
 
+	if (list_empty(&attempt->node))
+		return;
 	spin_lock(&space->lock);
 	list_del(&attempt->node);
 	spin_unlock(&space->lock);
@@ -419,6 +430,7 @@ int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
 		return -EINTR;
 	if (!may_try(attempt))
 		return -EFAULT;
+	list_attempt(attempt);
 	attempt->page_missing = false;
 	attempt->num_missing = 0;
 
@@ -544,9 +556,14 @@ static int insert_range(struct iommu_nested_viommu *viommu,
 	return 0;
 }
 
-/* Batches begin at multiples of their size, so that large pages stay large. */
+/*
+ * Batches begin at multiples of their size, so that large pages stay large. And so that one
+ * has not more than one table of the last level: older intel-iommu leaves entries behind
+ * where it finds no memory for the second.
+ */
 static u32 next_batch(const struct memory_range *range)
 {
+	static_assert(IOMMU_NESTED_PIN_BATCH * sizeof(u64) <= PAGE_SIZE);
 	u64 page = (range->ipa + range->pinned) >> PAGE_SHIFT;
 	u64 left = (range->length - range->pinned) >> PAGE_SHIFT;
 	u32 room = IOMMU_NESTED_PIN_BATCH - page % IOMMU_NESTED_PIN_BATCH;
@@ -882,7 +899,7 @@ int iommu_nested_memory_wait_unblocked(struct iommu_nested_viommu *viommu)
 {
 	struct iommu_nested_space *space = viommu->space;
 
-	return wait_event_killable(space->changed,
-				   !atomic_read(&space->blocks)) ? -EINTR : 0;
+	wait_event_killable(space->changed, !atomic_read(&space->blocks));
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_memory_wait_unblocked);

@@ -14,6 +14,7 @@
  */
 #include <linux/file.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <linux/vfio-nested.h>
@@ -119,8 +120,11 @@ static int device_bind(struct vfio_nested_device *ndev,
 
 	lockdep_assert_held(&ndev->lock);
 
+	if (ndev->unmap_unseen)
+		return -ENOMEM;
 	/* Also one that has just ended, and has left something to be undone. */
-	if (ndev->nested || ndev->in_attach)
+	if (ndev->nested || ndev->in_attach ||
+	    compat_vfio_has_pasids(ndev->vdev))
 		return -EBUSY;
 	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id,
 				    &ndev->policy);
@@ -184,7 +188,7 @@ static int device_ioctl_bind(void *object, struct vfio_nested_call *call)
 		ret = vfio_nested_device_wait_unmaps(ndev);
 		if (!ret)
 			ret = lock_and_bind(ndev, nested, cmd->virtual_id);
-	} while (ret == -EAGAIN);
+	} while (ret == -EAGAIN && !fatal_signal_pending(current));
 put_file:
 	fput(file);
 	return ret;
@@ -265,6 +269,7 @@ void vfio_nested_device_init(struct vfio_nested_device *ndev,
 	ndev->dev = vdev->dev;
 	ndev->binding = NULL;
 	ndev->in_attach = false;
+	ndev->unmap_unseen = false;
 	ndev->nested = NULL;
 	ndev->page_requests = 0;
 	ndev->in_reset = false;
@@ -350,6 +355,7 @@ void vfio_nested_device_close(struct vfio_nested_device *ndev)
 {
 	device_unbind(ndev);
 	mutex_lock(&ndev->lock);
+	ndev->unmap_unseen = false;
 	ndev->page_requests = 0;
 	mutex_unlock(&ndev->lock);
 }
@@ -414,6 +420,30 @@ void vfio_nested_device_attach_prepare(struct vfio_nested_device *ndev)
 	mutex_unlock(&ndev->lock);
 }
 EXPORT_SYMBOL_GPL(vfio_nested_device_attach_prepare);
+
+/**
+ * vfio_nested_device_pasid_prepare - VFIO is about to attach a PASID of the device
+ * @ndev: the device's
+ *
+ * While the device is bound its PASIDs are the guest's. On success
+ * vfio_nested_device_attach_done() has to follow, until which it cannot be bound.
+ *
+ * Context: process; takes @ndev->lock.
+ * Return: 0; -EBUSY: it is bound.
+ */
+int vfio_nested_device_pasid_prepare(struct vfio_nested_device *ndev)
+{
+	int ret = 0;
+
+	mutex_lock(&ndev->lock);
+	if (ndev->nested)
+		ret = -EBUSY;
+	else
+		ndev->in_attach = true;
+	mutex_unlock(&ndev->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_pasid_prepare);
 
 /**
  * vfio_nested_device_attach_done - VFIO has changed the device's stage 2, or failed to

@@ -97,8 +97,9 @@ int vfio_nested_pin(void *data, u64 ipa, u32 num, int prot,
 	if (WARN_ON_ONCE(!vdev))
 		return -ENODEV;
 	ret = vfio_pin_pages(vdev, ipa, num, prot, pages);
+	/* iommu_nested_memory_add() means something else by -EAGAIN. */
 	if (ret < 0)
-		return ret;
+		return ret == -EAGAIN ? -EBUSY : ret;
 	if (WARN_ON_ONCE(ret != num)) {
 		if (ret)
 			vfio_unpin_pages(vdev, ipa, ret);
@@ -174,11 +175,11 @@ static struct vfio_nested *get_nested(struct vfio_nested_device *ndev)
 {
 	struct vfio_nested *nested;
 
-	mutex_lock(&ndev->lock);
+	lockdep_assert_held(&ndev->lock);
+
 	nested = ndev->nested;
 	if (nested)
 		iommu_nested_viommu_get(nested->viommu);
-	mutex_unlock(&ndev->lock);
 	return nested;
 }
 
@@ -192,7 +193,9 @@ struct vfio_nested *vfio_nested_lock_memory(struct vfio_nested_device *ndev)
 	bool same;
 
 	for (;;) {
+		mutex_lock(&ndev->lock);
 		nested = get_nested(ndev);
+		mutex_unlock(&ndev->lock);
 		if (!nested)
 			return NULL;
 
@@ -362,7 +365,11 @@ void vfio_nested_device_dma_unmap(struct vfio_nested_device *ndev, u64 iova,
 
 	/* First: who binds it from now on sees that. */
 	unmap = find_unmap(ndev, current) ?: create_unmap(ndev);
+	mutex_lock(&ndev->lock);
+	if (!unmap)
+		ndev->unmap_unseen = true;
 	nested = get_nested(ndev);
+	mutex_unlock(&ndev->lock);
 	if (!nested)
 		return;
 	block_names(nested, unmap);

@@ -132,6 +132,20 @@ static void nested_pci_detach_ioas(struct vfio_device *vdev)
 #define nested_pci_detach_ioas	vfio_iommufd_physical_detach_ioas
 #endif
 
+static int __maybe_unused
+nested_pci_pasid_attach_ioas(struct vfio_device *vdev, u32 pasid, u32 *pt_id)
+{
+	struct vfio_nested_device *ndev = &from_vfio(vdev)->nested;
+	int ret;
+
+	ret = vfio_nested_device_pasid_prepare(ndev);
+	if (ret)
+		return ret;
+	ret = compat_vfio_pasid_attach_ioas(vdev, pasid, pt_id);
+	vfio_nested_device_attach_done(ndev);
+	return ret;
+}
+
 static const struct vfio_device_ops nested_pci_ops = {
 	.name = "vfio-pci-nested",
 	.init = nested_pci_init_dev,
@@ -152,7 +166,7 @@ static const struct vfio_device_ops nested_pci_ops = {
 	.dma_unmap = nested_pci_dma_unmap,
 	COMPAT_GET_REGION_INFO_CAPS
 	COMPAT_MATCH_TOKEN_UUID
-	COMPAT_PASID_ATTACH_IOAS
+	COMPAT_PASID_ATTACH_IOAS(nested_pci_pasid_attach_ioas)
 };
 
 /*

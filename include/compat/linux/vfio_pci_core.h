@@ -22,12 +22,19 @@
 #define COMPAT_MATCH_TOKEN_UUID
 #endif
 
-#ifdef HAVE_VFIO_PASID_ATTACH_IOAS
-#define COMPAT_PASID_ATTACH_IOAS \
-	.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas, \
+/* VFIO attaches a PASID to an address space: by the driver's function of this name. */
+#if defined(HAVE_VFIO_PASID_ATTACH_IOAS) && IS_ENABLED(CONFIG_IOMMUFD)
+#define COMPAT_PASID_ATTACH_IOAS(attach) \
+	.pasid_attach_ioas = attach, \
 	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas,
+#define compat_vfio_pasid_attach_ioas vfio_iommufd_physical_pasid_attach_ioas
 #else
-#define COMPAT_PASID_ATTACH_IOAS
+#define COMPAT_PASID_ATTACH_IOAS(attach)
+static inline int compat_vfio_pasid_attach_ioas(struct vfio_device *vdev,
+						u32 pasid, u32 *pt_id)
+{
+	return -EOPNOTSUPP;
+}
 #endif
 
 /* Let the device's BARs be exported as DMA buffers where the kernel can. */

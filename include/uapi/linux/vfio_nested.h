@@ -207,7 +207,8 @@ struct vfio_nested_info {
  * the context that was set last is in force.
  *
  * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
- * EBUSY: this device is bound already, or is being reset; EEXIST: @virtual_id is
+ * EBUSY: this device is bound already, is being reset, or VFIO has PASIDs of it attached;
+ * ENOMEM; EEXIST: @virtual_id is
  * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
  * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
  * or no stage 2 that can be nested on; EPERM: the device's DMA cannot be kept coherent,
@@ -971,8 +972,9 @@ enum vfio_nested_memory_op {
  *    all that these devices write to, also when they are not bound any more. It is not
  *    valid for such a container;
  *  - unmapping, and opening and closing devices, of one container take two locks of
- *    VFIO's in different orders. Do it from one thread at a time: else they can block each
- *    other for ever;
+ *    VFIO's in different orders. Do it from one thread at a time: else, with more than a
+ *    few MiB that have been named in each of two mappings, they can block each other for
+ *    ever;
  *  - after VFIO_DMA_UNMAP_FLAG_VADDR NAME fails with EBUSY, and the kernel warns, until all
  *    addresses are valid again (VFIO_DMA_MAP_FLAG_VADDR). Ranges that were named before
  *    are then to be forgotten and named again: they are read at their old address.
