@@ -343,10 +343,13 @@ struct unmapper {
 	int error;
 };
 
+/* More than is unpinned at once */
+#define UNMAPPED	0x201000ULL
+
 static void *unmapper(void *data)
 {
-	const uint64_t size = 0x8000;
 	struct unmapper *job = data;
+	const uint64_t size = UNMAPPED;
 	struct vn_vm *vm = job->guest->vm;
 	int ret;
 
@@ -369,7 +372,7 @@ static void *unmapper(void *data)
 TEST_F(vtd, two_unmap_at_once)
 {
 	enum { THREADS = 3 };
-	void *va = extra_memory(_metadata, THREADS << 16);
+	void *va = extra_memory(_metadata, THREADS * 2 * UNMAPPED);
 	struct unmapper jobs[THREADS] = {};
 	pthread_t threads[THREADS];
 	unsigned int i;
@@ -377,8 +380,8 @@ TEST_F(vtd, two_unmap_at_once)
 	NEED_TYPE1();
 	for (i = 0; i < THREADS; i++) {
 		jobs[i].guest = &self->guest;
-		jobs[i].ipa = EXTRA_IPA + (i << 16);
-		jobs[i].va = va + (i << 16);
+		jobs[i].ipa = EXTRA_IPA + 2 * i * UNMAPPED;
+		jobs[i].va = va + 2 * i * UNMAPPED;
 		jobs[i].end = vn_now_ms() + 2000;
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, unmapper, &jobs[i]));
 	}
