@@ -98,21 +98,29 @@ static int nest_parent(struct vn_vm *vm, struct vn_device *device, uint32_t *pt)
 	return 0;
 }
 
-static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
+int vn_iommufd_attach(struct vn_device *device, uint32_t pt)
 {
-	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
-	int ret;
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = pt,
+	};
 
-	ret = nest_parent(vm, device, &attach.pt_id);
-	if (ret)
-		return ret;
 	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		return vn_fail(-errno, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %m",
 			       device->pci.name);
 	return 0;
 }
 
-static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
+static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
+{
+	uint32_t pt;
+	int ret;
+
+	ret = nest_parent(vm, device, &pt);
+	return ret ? ret : vn_iommufd_attach(device, pt);
+}
+
+int vn_iommufd_bind(struct vn_vm *vm, struct vn_device *device)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
@@ -126,16 +134,26 @@ static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
 	if (ioctl(device->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
 		ret = vn_fail(-errno, "%s: VFIO_DEVICE_BIND_IOMMUFD: %m",
 			      device->pci.name);
-		goto err_close;
+		close(device->fd);
+		device->fd = -1;
+		return ret;
 	}
 	device->iommufd_id = bind.out_devid;
-	ret = attach_ioas(vm, device);
-	if (!ret)
-		return 0;
+	return 0;
+}
 
-err_close:
-	close(device->fd);
-	device->fd = -1;
+static int iommufd_attach(struct vn_vm *vm, struct vn_device *device)
+{
+	int ret;
+
+	ret = vn_iommufd_bind(vm, device);
+	if (ret)
+		return ret;
+	ret = attach_ioas(vm, device);
+	if (ret) {
+		close(device->fd);
+		device->fd = -1;
+	}
 	return ret;
 }
 

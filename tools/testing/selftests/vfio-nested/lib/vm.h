@@ -61,6 +61,13 @@ struct vn_vm_ops {
 extern const struct vn_vm_ops vn_vm_type1;
 extern const struct vn_vm_ops vn_vm_iommufd;
 
+/*
+ * The two halves of vn_vm_iommufd.attach(): opens the device, which is attached to
+ * nothing yet; attaches it to an address space or a HWPT, in place of another.
+ */
+int vn_iommufd_bind(struct vn_vm *vm, struct vn_device *device);
+int vn_iommufd_attach(struct vn_device *device, uint32_t pt);
+
 struct vn_vm {
 	const struct vn_vm_ops *ops;
 	/* The container, or the iommufd. */
