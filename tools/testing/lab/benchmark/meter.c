@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An emulator that counts instructions has one count for all CPUs, and the counter
+ * of one CPU shows it: CPU 0's is read, whichever CPU the caller is on.
+ */
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "meter.h"
+#include "util.h"
+
+#define OVERHEAD_SAMPLES	101
+
+static int counter = -1;
+static uint64_t overhead, started, sum;
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+	uint64_t value = 0;
+
+	if (counter < 0) {
+		clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
+		return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	}
+	if (read(counter, &value, sizeof(value)) != sizeof(value)) {
+		perror("nested-bench: the instruction counter cannot be read");
+		exit(1);
+	}
+	return value;
+}
+
+void meter_start(void)
+{
+	started = now();
+}
+
+void meter_stop(void)
+{
+	uint64_t took = now() - started;
+
+	sum += took > overhead ? took - overhead : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int open_counter(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.pinned = 1,
+	};
+
+	counter = syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0);
+	if (counter < 0)
+		return vn_fail(-errno,
+			       "no instruction counter (perf_event_open: %m): needs QEMU's -icount, or use -w");
+	return 0;
+}
+
+int meter_open(bool wall)
+{
+	double took[OVERHEAD_SAMPLES];
+	unsigned int i;
+	int ret;
+
+	if (!wall) {
+		ret = open_counter();
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < OVERHEAD_SAMPLES; i++) {
+		sum = 0;
+		meter_start();
+		meter_stop();
+		took[i] = sum;
+	}
+	qsort(took, OVERHEAD_SAMPLES, sizeof(took[0]), by_value);
+	overhead = took[OVERHEAD_SAMPLES / 2];
+	return 0;
+}
+
+static const char *unit(void)
+{
+	return counter < 0 ? "ns" : "instructions";
+}
+
+static double percentile(const double *sorted, unsigned int num, unsigned int p)
+{
+	return sorted[(num - 1) * p / 100];
+}
+
+int meter_case(const char *name, unsigned int samples, unsigned int ops,
+	       meter_sample sample, void *data)
+{
+	double *took = calloc(samples, sizeof(*took));
+	unsigned int i;
+	int ret;
+
+	if (!took)
+		return vn_fail(-ENOMEM, "no memory");
+	ret = sample(data);
+	for (i = 0; i < samples && !ret; i++) {
+		sum = 0;
+		ret = sample(data);
+		took[i] = (double)sum / ops;
+	}
+	if (!ret) {
+		qsort(took, samples, sizeof(*took), by_value);
+		printf("bench %s %s %.2f %.2f %.2f %.2f %u\n", name, unit(),
+		       percentile(took, samples, 50), percentile(took, samples, 25),
+		       percentile(took, samples, 75), percentile(took, samples, 99),
+		       samples);
+		fflush(stdout);
+	}
+	free(took);
+	return ret;
+}
+
+void meter_figure(const char *name, const char *unit, double value)
+{
+	printf("bench %s %s %.2f %.2f %.2f %.2f 1\n", name, unit, value, value,
+	       value, value);
+	fflush(stdout);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The virtual machine by /dev/vfio-nested */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "fault.h"
+#include "rig.h"
+#include "util.h"
+
+static int ours_open(struct rig *rig)
+{
+	int ret;
+
+	ret = vn_vm_open(&rig->vm);
+	if (ret)
+		return ret;
+	rig->guest.fd = vn_nested_open();
+	return rig->guest.fd < 0 ? rig->guest.fd : 0;
+}
+
+static int ours_join(struct rig *rig, unsigned int i)
+{
+	return vn_guest_bind(&rig->guest, &rig->devices[i], RIG_STREAM(i));
+}
+
+static int ours_set(struct rig *rig, unsigned int i, const uint64_t ste[2])
+{
+	return vn_nested_set_ste(rig->guest.fd, RIG_STREAM(i), ste);
+}
+
+static int ours_clear(struct rig *rig, unsigned int i)
+{
+	return vn_nested_set_context(rig->guest.fd, RIG_STREAM(i),
+				     VFIO_NESTED_CONTEXT_CLEAR);
+}
+
+static int ours_invalidate(struct rig *rig,
+			   const struct vfio_nested_command_smmuv3 *commands,
+			   uint32_t num)
+{
+	uint32_t done = num;
+	int ret;
+
+	ret = vn_nested_invalidate(rig->guest.fd, commands, &done);
+	return !ret && done != num ? -EIO : ret;
+}
+
+static int ours_prepare_faults(struct rig *rig)
+{
+	return vn_ring_open(&rig->guest.ring, rig->guest.fd, RIG_FAULTS, -1);
+}
+
+static int ours_wait(struct rig *rig, uint64_t *faults, unsigned int max)
+{
+	struct pollfd wanted = { .fd = rig->guest.fd, .events = POLLIN };
+	struct vfio_nested_fault fault;
+	unsigned int num = 0;
+
+	if (poll(&wanted, 1, VN_TIMEOUT_MS) != 1)
+		return vn_fail(-ETIMEDOUT, "no fault was reported");
+	while (num < max && vn_ring_get(&rig->guest.ring, &fault))
+		faults[num++] = fault.cookie;
+	return num;
+}
+
+static int ours_answer(struct rig *rig, const uint64_t *faults, unsigned int num,
+		       bool retry)
+{
+	struct vfio_nested_response responses[RIG_FAULTS] = {};
+	uint32_t done = num;
+	unsigned int i;
+
+	for (i = 0; i < num; i++) {
+		responses[i].cookie = faults[i];
+		responses[i].code = retry ? VFIO_NESTED_RESPONSE_RETRY :
+					    VFIO_NESTED_RESPONSE_ABORT;
+	}
+	return vn_nested_respond(rig->guest.fd, responses, &done);
+}
+
+const struct rig_driver rig_ours = {
+	.name = "ours",
+	.vfio_driver = "vfio-pci-nested",
+	.open = ours_open,
+	.join = ours_join,
+	.set = ours_set,
+	.clear = ours_clear,
+	.invalidate = ours_invalidate,
+	.prepare_faults = ours_prepare_faults,
+	.wait = ours_wait,
+	.answer = ours_answer,
+};
