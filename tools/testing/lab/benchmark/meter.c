@@ -4,6 +4,7 @@
  * of one CPU shows it: CPU 0's is read, whichever CPU the caller is on.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 
 static int counter = -1;
 static uint64_t overhead, started, sum;
+static const char *wanted;
+static unsigned int factor = 1;
 
 static uint64_t now(void)
 {
@@ -36,14 +39,32 @@ static uint64_t now(void)
 	return value;
 }
 
+/*
+ * Where a profiler of the emulator has to look (HINTs that the architecture does not
+ * define do nothing).
+ */
+static void mark(bool start)
+{
+#ifdef __aarch64__
+	if (start)
+		asm volatile("hint #0x70" : : : "memory");
+	else
+		asm volatile("hint #0x71" : : : "memory");
+#endif
+}
+
 void meter_start(void)
 {
 	started = now();
+	mark(true);
 }
 
 void meter_stop(void)
 {
-	uint64_t took = now() - started;
+	uint64_t took;
+
+	mark(false);
+	took = now() - started;
 
 	sum += took > overhead ? took - overhead : 0;
 }
@@ -71,12 +92,14 @@ static int open_counter(void)
 	return 0;
 }
 
-int meter_open(bool wall)
+int meter_open(bool wall, const char *pattern, unsigned int times)
 {
 	double took[OVERHEAD_SAMPLES];
 	unsigned int i;
 	int ret;
 
+	wanted = pattern;
+	factor = times;
 	if (!wall) {
 		ret = open_counter();
 		if (ret)
@@ -106,12 +129,18 @@ static double percentile(const double *sorted, unsigned int num, unsigned int p)
 int meter_case(const char *name, unsigned int samples, unsigned int ops,
 	       meter_sample sample, void *data)
 {
-	double *took = calloc(samples, sizeof(*took));
 	unsigned int i;
+	double *took;
 	int ret;
 
+	if (wanted && fnmatch(wanted, name, 0))
+		return 0;
+	samples *= factor;
+	took = calloc(samples, sizeof(*took));
 	if (!took)
 		return vn_fail(-ENOMEM, "no memory");
+	printf("# %s\n", name);
+	fflush(stdout);
 	ret = sample(data);
 	for (i = 0; i < samples && !ret; i++) {
 		sum = 0;

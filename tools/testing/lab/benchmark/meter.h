@@ -17,10 +17,11 @@
 #include <stdint.h>
 
 /*
- * Measures by the hardware's instruction counter, else (@wall) by the clock.
- * 0, or a negative errno after vn_fail().
+ * Measures by the hardware's instruction counter, else (@wall) by the clock; only
+ * cases whose names match @pattern (see glob(7)), if there is one; with @times as many
+ * samples as they have by themselves. 0, or a negative errno after vn_fail().
  */
-int meter_open(bool wall);
+int meter_open(bool wall, const char *pattern, unsigned int times);
 
 /* Around what is to be measured; as often as one likes within one sample. */
 void meter_start(void);

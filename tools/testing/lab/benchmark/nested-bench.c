@@ -3,7 +3,7 @@
  * Measures one host driver in one machine; what is measured is in bench-*.c, how in
  * meter.h. Whoever starts it boots the machine with each driver, and compares.
  *
- *	nested-bench [-w] [-t THREADS] ours|intree GROUP...
+ *	nested-bench [-w] [-t THREADS] [-c PATTERN] [-n TIMES] ours|intree GROUP...
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -101,9 +101,11 @@ static int usage(void)
 	unsigned int i;
 
 	fprintf(stderr,
-		"usage: nested-bench [-w] [-t THREADS] ours|intree GROUP...\n"
+		"usage: nested-bench [-w] [-t THREADS] [-c PATTERN] [-n TIMES] ours|intree GROUP...\n"
 		"  -w  nanoseconds instead of instructions\n"
 		"  -t  up to so many threads at once (1)\n"
+		"  -c  only cases whose names match, for instance 'forward/NH_VA/*'\n"
+		"  -n  so many times as many samples (1)\n"
 		"VFIO_NESTED_DEVICES names the PCI functions to use; GROUP is one of:");
 	for (i = 0; i < VN_ARRAY_SIZE(groups); i++)
 		fprintf(stderr, " %s", groups[i].name);
@@ -143,15 +145,21 @@ static int run_group(const struct bench_options *options, const char *name)
 int main(int argc, char **argv)
 {
 	static struct bench_options options = { .threads = 1 };
+	const char *pattern = NULL;
+	unsigned int times = 1;
 	bool wall = false;
 	int option, ret = 0;
 	unsigned int i;
 
-	while ((option = getopt(argc, argv, "wt:")) != -1) {
+	while ((option = getopt(argc, argv, "wt:c:n:")) != -1) {
 		if (option == 'w')
 			wall = true;
 		else if (option == 't')
 			options.threads = atoi(optarg);
+		else if (option == 'n')
+			times = atoi(optarg);
+		else if (option == 'c')
+			pattern = optarg;
 		else
 			return usage();
 	}
@@ -163,7 +171,7 @@ int main(int argc, char **argv)
 	if (!options.driver)
 		return usage();
 	take_names(&options);
-	if (meter_open(wall)) {
+	if (meter_open(wall, pattern, times)) {
 		fprintf(stderr, "nested-bench: %s\n", vn_reason());
 		return 1;
 	}

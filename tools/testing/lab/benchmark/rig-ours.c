@@ -51,28 +51,36 @@ static int ours_prepare_faults(struct rig *rig)
 	return vn_ring_open(&rig->guest.ring, rig->guest.fd, RIG_FAULTS, -1);
 }
 
+/* A VMM looks at the records where they are, and then gives the room back. */
 static int ours_wait(struct rig *rig, uint64_t *faults, unsigned int max)
 {
 	struct pollfd wanted = { .fd = rig->guest.fd, .events = POLLIN };
-	struct vfio_nested_fault fault;
-	unsigned int num = 0;
+	struct vn_ring *ring = &rig->guest.ring;
+	unsigned int num, i;
 
 	if (poll(&wanted, 1, VN_TIMEOUT_MS) != 1)
 		return vn_fail(-ETIMEDOUT, "no fault was reported");
-	while (num < max && vn_ring_get(&rig->guest.ring, &fault))
-		faults[num++] = fault.cookie;
+	num = vn_ring_pending(ring);
+	if (num > max)
+		num = max;
+	for (i = 0; i < num; i++)
+		faults[i] = vn_ring_record(ring, ring->consumer + i)->cookie;
+	ring->consumer += num;
+	__atomic_store_n(vn_ring_consumer(ring), ring->consumer,
+			 __ATOMIC_RELEASE);
 	return num;
 }
 
 static int ours_answer(struct rig *rig, const uint64_t *faults, unsigned int num,
 		       bool retry)
 {
-	struct vfio_nested_response responses[RIG_FAULTS] = {};
+	struct vfio_nested_response responses[RIG_FAULTS];
 	uint32_t done = num;
 	unsigned int i;
 
 	for (i = 0; i < num; i++) {
 		responses[i].cookie = faults[i];
+		responses[i].result = 0;
 		responses[i].code = retry ? VFIO_NESTED_RESPONSE_RETRY :
 					    VFIO_NESTED_RESPONSE_ABORT;
 	}
