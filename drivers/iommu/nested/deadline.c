@@ -18,14 +18,17 @@
 /* Under the table's lock. */
 void iommu_nested_deadline_arm(struct iommu_nested_pending *pending)
 {
-	u64 now, when = iommu_nested_table_earliest(pending);
 	unsigned long delay;
+	u64 now, when;
 
+	/* If it is queued already, then for something that was there before. */
+	if (delayed_work_pending(&pending->deadline))
+		return;
+	when = iommu_nested_table_earliest(pending);
 	if (when == U64_MAX || pending->stopped || pending->closed)
 		return;
 	now = ktime_get_ns();
 	delay = when > now ? nsecs_to_jiffies(when - now) + 1 : 0;
-	/* If it is queued already, then for something that was there before. */
 	queue_delayed_work(iommu_nested_workqueue, &pending->deadline, delay);
 }
 
@@ -64,7 +67,7 @@ static u32 expire_some(struct iommu_nested_table *table,
 
 static void expire(struct iommu_nested_pending *pending)
 {
-	struct iommu_nested_answer answers[IOMMU_NESTED_ANSWER_BATCH];
+	struct iommu_nested_answer answers[IOMMU_NESTED_ANSWER_BATCH] __uninitialized;
 	struct iommu_nested_viommu *viommu = pending->binding->viommu;
 	struct iommu_nested_table *table = viommu->table;
 	u32 num;

@@ -142,7 +142,8 @@ static u32 batch_size(const struct invalidation *inv)
 
 static int run_batches(struct invalidation *inv)
 {
-	u64 cmds[IOMMU_NESTED_COMMAND_BATCH_LEN / sizeof(u64)];
+	/* Only what has been copied is looked at. */
+	u64 cmds[IOMMU_NESTED_COMMAND_BATCH_LEN / sizeof(u64)] __uninitialized;
 	int err;
 
 	for (;;) {

@@ -140,7 +140,7 @@ int iommu_nested_respond(struct iommu_nested_viommu *viommu,
 			 struct vfio_nested_response *responses, u32 num,
 			 bool stop_on_error)
 {
-	struct answering batch;
+	struct answering batch __uninitialized;
 	int ret;
 
 	if (WARN_ON_ONCE(num > IOMMU_NESTED_ANSWER_BATCH))

@@ -36,7 +36,8 @@ union call_buffer {
 static long run_ioctl(const struct vfio_nested_ioctl *ioctl, void *object,
 		      void __user *uarg)
 {
-	union call_buffer buffer;
+	/* Neither a handler nor the user sees more than ioctl->size bytes. */
+	union call_buffer buffer __uninitialized;
 	struct vfio_nested_call call = { .cmd = &buffer, .uarg = uarg };
 	u32 user_size;
 	int ret;

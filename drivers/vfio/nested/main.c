@@ -151,7 +151,8 @@ static int nested_ioctl_set_context(void *object,
 static int nested_ioctl_invalidate(void *object,
 				   struct vfio_nested_call *call)
 {
-	struct vfio_nested_invalidate *cmd = call->cmd;
+	struct vfio_nested_invalidate __user *user = call->uarg;
+	const struct vfio_nested_invalidate *cmd = call->cmd;
 	struct vfio_nested *nested = object;
 	u32 consumed;
 	int ret;
@@ -164,9 +165,10 @@ static int nested_ioctl_invalidate(void *object,
 				      cmd->entry_num, &consumed);
 	/* The guest's answers may have been among the commands. */
 	iommu_nested_flush(nested->viommu);
-	cmd->entry_num = consumed;
 	/* Also on error: the caller has to know what has taken effect. */
-	return vfio_nested_respond(call) ?: ret;
+	if (put_user(consumed, &user->entry_num))
+		return -EFAULT;
+	return ret;
 }
 
 static void describe_ring(struct vfio_nested_setup_ring *cmd,
@@ -231,22 +233,23 @@ static int nested_ioctl_stats(void *object, struct vfio_nested_call *call)
 	return vfio_nested_respond(call);
 }
 
+/* The first ones are what a guest causes all the time. */
 static const struct vfio_nested_ioctl nested_ioctls[] = {
+	VFIO_NESTED_IOCTL(VFIO_NESTED_INVALIDATE,
+			  struct vfio_nested_invalidate, entries_uptr,
+			  nested_ioctl_invalidate),
+	VFIO_NESTED_IOCTL(VFIO_NESTED_RESPOND, struct vfio_nested_respond,
+			  entries_uptr, vfio_nested_ioctl_respond),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_INFO, struct vfio_nested_info, msi_size,
 			  nested_ioctl_info),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_SET_CONTEXT,
 			  struct vfio_nested_set_context, data_uptr,
 			  nested_ioctl_set_context),
-	VFIO_NESTED_IOCTL(VFIO_NESTED_INVALIDATE,
-			  struct vfio_nested_invalidate, entries_uptr,
-			  nested_ioctl_invalidate),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_SETUP_RING,
 			  struct vfio_nested_setup_ring, records_offset,
 			  nested_ioctl_setup_ring),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_STATS, struct vfio_nested_stats,
 			  faults_aborted, nested_ioctl_stats),
-	VFIO_NESTED_IOCTL(VFIO_NESTED_RESPOND, struct vfio_nested_respond,
-			  entries_uptr, vfio_nested_ioctl_respond),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_KICK, struct vfio_nested_kick, delivered,
 			  vfio_nested_ioctl_kick),
 	VFIO_NESTED_IOCTL(VFIO_NESTED_SET_RUN, struct vfio_nested_run,

@@ -34,7 +34,8 @@ static u32 copy_responses(struct vfio_nested_response *to, u64 from, u32 num)
 static int respond_batch(struct iommu_nested_viommu *viommu, u64 from, u32 num,
 			 u32 *done)
 {
-	struct vfio_nested_response responses[IOMMU_NESTED_ANSWER_BATCH];
+	struct vfio_nested_response
+		responses[IOMMU_NESTED_ANSWER_BATCH] __uninitialized;
 	u32 have = copy_responses(responses, from, num);
 	int good = 0;
 
@@ -71,7 +72,8 @@ static int respond_all(struct iommu_nested_viommu *viommu, u64 from, u32 num,
 /* VFIO_NESTED_RESPOND */
 int vfio_nested_ioctl_respond(void *object, struct vfio_nested_call *call)
 {
-	struct vfio_nested_respond *cmd = call->cmd;
+	struct vfio_nested_respond __user *user = call->uarg;
+	const struct vfio_nested_respond *cmd = call->cmd;
 	struct vfio_nested *nested = object;
 	u32 done = 0;
 	int ret;
@@ -81,16 +83,18 @@ int vfio_nested_ioctl_respond(void *object, struct vfio_nested_call *call)
 	ret = respond_all(nested->viommu, cmd->entries_uptr, cmd->entry_num,
 			  &done);
 	iommu_nested_flush(nested->viommu);
-	cmd->entry_num = done;
 	/* Also on error: the caller has to know what has been carried out. */
-	return vfio_nested_respond(call) ?: ret;
+	if (put_user(done, &user->entry_num))
+		return -EFAULT;
+	return ret;
 }
 
 /* Each answer has its result; that no device is bound is one, too. */
 static int take_batch(struct iommu_nested_viommu *viommu,
 		      struct vfio_nested_ring *ring, u32 num)
 {
-	struct vfio_nested_response responses[IOMMU_NESTED_ANSWER_BATCH];
+	struct vfio_nested_response
+		responses[IOMMU_NESTED_ANSWER_BATCH] __uninitialized;
 	int ret;
 	u32 i;
 
