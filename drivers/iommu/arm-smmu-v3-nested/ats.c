@@ -102,7 +102,7 @@ static bool atc_answers(struct smmu_master *master,
 {
 	struct smmu_device *smmu = master->smmu;
 	int before = atomic_read(&smmu->cmdq.atc_errors);
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	u32 i;
 
 	batch.num = 0;

@@ -771,6 +771,29 @@ static void vcmd_vmid(struct kunit *test)
 	expect_cmd(test, cmd, 0xabcd00000010ULL, 0ULL);
 }
 
+/* A command with few bits, so that some pass; half of them with a guest's opcode */
+static void random_command(struct rnd_state *rnd, unsigned int i, u64 *word0,
+			   u64 *word1)
+{
+	unsigned int thin, j;
+
+	*word0 = (u64)prandom_u32_state(rnd) << 32 | prandom_u32_state(rnd);
+	*word1 = (u64)prandom_u32_state(rnd) << 32 | prandom_u32_state(rnd);
+	thin = prandom_u32_state(rnd) % 4;
+	while (thin--) {
+		*word0 &= (u64)prandom_u32_state(rnd) << 32 |
+			  prandom_u32_state(rnd);
+		*word1 &= (u64)prandom_u32_state(rnd) << 32 |
+			  prandom_u32_state(rnd);
+	}
+	j = prandom_u32_state(rnd) % (2 * ARRAY_SIZE(guest_commands));
+	if (j < ARRAY_SIZE(guest_commands)) {
+		*word0 &= guest_commands[j].bits0 | BIT_ULL(32 + i % 16);
+		*word1 &= guest_commands[j].bits1;
+		*word0 |= guest_commands[j].op;
+	}
+}
+
 /*
  * Whatever a guest writes: what passes has the bits of the list and no other,
  * and a legal range.
@@ -784,25 +807,9 @@ static void vcmd_random(struct kunit *test)
 
 	prandom_seed_state(&rnd, 0xc3d);
 	for (i = 0; i < 200000; i++) {
-		u64 word0 = (u64)prandom_u32_state(&rnd) << 32 |
-			    prandom_u32_state(&rnd);
-		u64 word1 = (u64)prandom_u32_state(&rnd) << 32 |
-			    prandom_u32_state(&rnd);
-		unsigned int thin = prandom_u32_state(&rnd) % 4;
+		u64 word0, word1;
 
-		/* Few bits, so that some pass */
-		while (thin--) {
-			word0 &= (u64)prandom_u32_state(&rnd) << 32 |
-				 prandom_u32_state(&rnd);
-			word1 &= (u64)prandom_u32_state(&rnd) << 32 |
-				 prandom_u32_state(&rnd);
-		}
-		j = prandom_u32_state(&rnd) % (2 * ARRAY_SIZE(guest_commands));
-		if (j < ARRAY_SIZE(guest_commands)) {
-			word0 &= guest_commands[j].bits0 | BIT_ULL(32 + i % 16);
-			word1 &= guest_commands[j].bits1;
-			word0 |= guest_commands[j].op;
-		}
+		random_command(&rnd, i, &word0, &word1);
 		if (check(word0, word1, &rich, &out, &why))
 			continue;
 		passed++;
@@ -824,6 +831,62 @@ static void vcmd_random(struct kunit *test)
 	KUNIT_EXPECT_GT(test, passed, 1000);
 }
 
+/* Which of the commands with a range does smmu_vcmd_check() have to look at? */
+static bool is_odd(u64 word0, u64 word1)
+{
+	/* SCALE of 6 bits, Size of 32 and more */
+	return (((word0 & 0xff) == 0x12 || (word0 & 0xff) == 0x13) &&
+		word0 & BIT_ULL(25)) ||
+	       ((word0 & 0xff) == 0x40 && word1 & BIT_ULL(5));
+}
+
+/* The table knows what smmu_vcmd_check() would say, and nearly all that is legal. */
+static void vcmd_table(struct kunit *test)
+{
+	static const u8 ssid_bits[] = { 0, 5, 20 };
+	struct smmu_vcmd_table *table;
+	unsigned int i, passed = 0;
+	struct rnd_state rnd;
+
+	table = kunit_kmalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	prandom_seed_state(&rnd, 0x7ab1e);
+	for (i = 0; i < 400000; i++) {
+		struct smmu_vcmd_limits limits = {
+			.asid16 = i >> 13 & 1, .ril = i >> 14 & 1,
+			.ds = i >> 15 & 1, .ats = i >> 16 & 1,
+			.ssid_bits = ssid_bits[(i >> 13) % ARRAY_SIZE(ssid_bits)],
+		};
+		const struct smmu_vcmd_plain *p;
+		struct smmu_vcmd out;
+		const char *why;
+		u64 word0, word1;
+		bool plain, legal;
+
+		if (!(i & 0x1fff)) {
+			memset(table, 0, sizeof(*table));
+			smmu_vcmd_table_init(table, &limits);
+		}
+		random_command(&rnd, i, &word0, &word1);
+		p = &table->ops[word0 & 0xff];
+		plain = p->kind && (smmu_vcmd_is_plain(p, word0, word1) ||
+				    smmu_vcmd_is_plain_range(table, p, word0, word1));
+		legal = !check(word0, word1, &limits, &out, &why) &&
+			(out.kind == SMMU_VCMD_TLBI || out.kind == SMMU_VCMD_CFGI ||
+			 out.kind == SMMU_VCMD_ATC);
+		if (plain) {
+			KUNIT_ASSERT_TRUE(test, legal);
+			KUNIT_ASSERT_EQ(test, p->kind, out.kind);
+			KUNIT_ASSERT_EQ(test, p->flip,
+					(word0 & 0xff) == 0x30 ? 0x30 ^ 0x10 : 0);
+			passed++;
+		} else if (legal) {
+			KUNIT_ASSERT_TRUE(test, is_odd(word0, word1));
+		}
+	}
+	KUNIT_EXPECT_GT(test, passed, 1000);
+}
+
 static struct kunit_case vcmd_cases[] = {
 	KUNIT_CASE(vcmd_opcodes),
 	KUNIT_CASE(vcmd_features),
@@ -837,6 +900,7 @@ static struct kunit_case vcmd_cases[] = {
 	KUNIT_CASE(vcmd_sid),
 	KUNIT_CASE(vcmd_vmid),
 	KUNIT_CASE(vcmd_random),
+	KUNIT_CASE(vcmd_table),
 	{}
 };
 

@@ -148,36 +148,48 @@ static void cmdq_publish(struct smmu_cmdq *cmdq, u32 start, u32 end)
 	smp_store_release(&cmdq->published, end);
 }
 
-static void cmdq_write(struct smmu_cmdq *cmdq, u32 count, const __le64 *cmd)
+static void cmdq_write(struct smmu_cmdq *cmdq, u32 count, const __le64 *cmds,
+		       u32 num)
 {
+	const __le64 *end = cmdq->q.base + cmdq_slots(cmdq) * CMD_DWORDS;
 	__le64 *slot = cmdq_slot(cmdq, count);
 
-	slot[0] = cmd[0];
-	slot[1] = cmd[1];
+	for (; num; num--, cmds += CMD_DWORDS) {
+		slot[0] = cmds[0];
+		slot[1] = cmds[1];
+		slot += CMD_DWORDS;
+		if (slot == end)
+			slot = cmdq->q.base;
+	}
+}
+
+static void cmdq_write_sync(struct smmu_cmdq *cmdq, u32 count)
+{
+	__le64 cmd[CMD_DWORDS];
+
+	smmu_cmd_sync(cmd);
+	cmdq_write(cmdq, count, cmd, 1);
 }
 
 static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
-			   u32 num, bool sync)
+			   u32 num, enum smmu_sync sync)
 {
 	struct smmu_cmdq *cmdq = &smmu->cmdq;
-	__le64 cmd_sync[CMD_DWORDS];
+	u32 total = num + (sync != SMMU_SYNC_NONE);
 	unsigned long flags;
-	u32 start, i;
+	u32 start;
 	int ret;
 
-	ret = cmdq_reserve(smmu, num + sync, &start, &flags);
+	ret = cmdq_reserve(smmu, total, &start, &flags);
 	if (ret)
 		return ret;
-	for (i = 0; i < num; i++)
-		cmdq_write(cmdq, start + i, cmds + i * CMD_DWORDS);
-	if (sync) {
-		smmu_cmd_sync(cmd_sync);
-		cmdq_write(cmdq, start + num, cmd_sync);
-	}
-	cmdq_publish(cmdq, start, start + num + sync);
+	cmdq_write(cmdq, start, cmds, num);
+	if (sync != SMMU_SYNC_NONE)
+		cmdq_write_sync(cmdq, start + num);
+	cmdq_publish(cmdq, start, start + total);
 	local_irq_restore(flags);
 
-	return sync ? cmdq_wait(smmu, start + num + 1) : 0;
+	return sync == SMMU_SYNC_WAIT ? cmdq_wait(smmu, start + total) : 0;
 }
 
 /**
@@ -185,21 +197,21 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
  * @smmu: the SMMU
  * @cmds: two words each
  * @num: at most SMMU_BATCH_MAX
- * @sync: end with a SYNC and return when it was consumed
+ * @sync: end with a SYNC or not, and return when it was consumed or at once
  *
  * Any context. The commands stay together and in order. Errors: EIO: the
  * hardware does not consume commands; what was waited for may not have happened.
  */
 int smmu_cmdq_issue(struct smmu_device *smmu, const __le64 *cmds, u32 num,
-		    bool sync)
+		    enum smmu_sync sync)
 {
 	int ret;
 
-	sync |= smmu->options & SMMU_OPT_FORCE_SYNC;
-	ret = cmdq_issue_once(smmu, cmds, num,
-			      sync || smmu->options & SMMU_OPT_REPEAT_INV);
+	if (unlikely(smmu->options & (SMMU_OPT_FORCE_SYNC | SMMU_OPT_REPEAT_INV)))
+		sync = SMMU_SYNC_WAIT;
+	ret = cmdq_issue_once(smmu, cmds, num, sync);
 	if (!ret && unlikely(smmu->options & SMMU_OPT_REPEAT_INV))
-		ret = cmdq_issue_once(smmu, cmds, num, true);
+		ret = cmdq_issue_once(smmu, cmds, num, sync);
 	return ret;
 }
 
@@ -215,7 +227,7 @@ void smmu_batch_add(struct smmu_device *smmu, struct smmu_batch *batch,
 		    const __le64 cmd[CMD_DWORDS])
 {
 	if (batch->num == SMMU_BATCH_MAX) {
-		smmu_cmdq_issue(smmu, batch->cmds, batch->num, false);
+		smmu_cmdq_issue(smmu, batch->cmds, batch->num, SMMU_SYNC_NONE);
 		batch->num = 0;
 	}
 	batch->cmds[batch->num * CMD_DWORDS] = cmd[0];
@@ -232,7 +244,8 @@ void smmu_batch_add(struct smmu_device *smmu, struct smmu_batch *batch,
  */
 int smmu_batch_finish(struct smmu_device *smmu, struct smmu_batch *batch)
 {
-	int ret = smmu_cmdq_issue(smmu, batch->cmds, batch->num, true);
+	int ret = smmu_cmdq_issue(smmu, batch->cmds, batch->num,
+				  SMMU_SYNC_WAIT);
 
 	batch->num = 0;
 	return ret;
@@ -248,13 +261,11 @@ static const char * const cerror_names[] = {
 /* The hardware stands at the bad command and reads it again when we are done. */
 static void cmdq_replace_bad(struct smmu_device *smmu, u32 index)
 {
-	__le64 *slot = cmdq_slot(&smmu->cmdq, index);
-	__le64 cmd_sync[CMD_DWORDS];
+	const __le64 *slot = cmdq_slot(&smmu->cmdq, index);
 
 	dev_err_ratelimited(smmu->dev, "replaced illegal command 0x%016llx 0x%016llx\n",
 			    le64_to_cpu(slot[0]), le64_to_cpu(slot[1]));
-	smmu_cmd_sync(cmd_sync);
-	cmdq_write(&smmu->cmdq, index, cmd_sync);
+	cmdq_write_sync(&smmu->cmdq, index);
 	dma_wmb();
 }
 

@@ -9,6 +9,8 @@
  *    again as soon as the consumer index has passed it;
  *  - one call takes at most as many records as the queue holds, so that a device
  *    which never stops cannot keep anybody else from the lock;
+ *  - who holds the lock has claimed the queue from the interrupt handler, too, which
+ *    takes out what it can only while nobody has, and leaves the rest to its thread;
  *  - an overflow is counted and acknowledged, whoever finds it. Page requests wait
  *    for that (section 8.1): what came before it has been dealt with by then.
  */
@@ -18,6 +20,35 @@
 
 /* Records after which the hardware is told of the room. */
 #define SMMU_EVTQ_CHUNK		32
+
+/* Records that an interrupt handler takes out, at most */
+#define SMMU_EVTQ_QUICK		64
+
+/**
+ * smmu_evtq_lock - keep everybody else from taking records out
+ * @evtq: the queue
+ *
+ * May sleep.
+ */
+void smmu_evtq_lock(struct smmu_evtq *evtq)
+{
+	mutex_lock(&evtq->lock);
+	spin_lock_irq(&evtq->claim);
+	evtq->claimed = true;
+	spin_unlock_irq(&evtq->claim);
+}
+
+/**
+ * smmu_evtq_unlock - the opposite of smmu_evtq_lock()
+ * @evtq: the queue
+ */
+void smmu_evtq_unlock(struct smmu_evtq *evtq)
+{
+	spin_lock_irq(&evtq->claim);
+	evtq->claimed = false;
+	spin_unlock_irq(&evtq->claim);
+	mutex_unlock(&evtq->lock);
+}
 
 static u32 evtq_index_mask(const struct smmu_evtq *evtq)
 {
@@ -43,23 +74,49 @@ static bool evtq_has_overflowed(struct smmu_device *smmu,
 	return true;
 }
 
+/**
+ * smmu_evtq_master - whose record it is
+ * @smmu: the SMMU
+ * @evtq: the queue; its lock is held, which keeps the master in place
+ * @sid: the StreamID that the record names
+ *
+ * Return: the master, or NULL.
+ */
+struct smmu_master *smmu_evtq_master(struct smmu_device *smmu,
+				     struct smmu_evtq *evtq, u32 sid)
+{
+	if (!evtq->last || evtq->last_sid != sid) {
+		evtq->last = xa_load(&smmu->streams, sid);
+		evtq->last_sid = sid;
+	}
+	return evtq->last;
+}
+
+static void evtq_read(struct smmu_evtq *evtq, u64 record[EVT_DWORDS])
+{
+	u32 slots = 1U << evtq->q.shift;
+	const __le64 *slot = evtq->q.base +
+			     (evtq->cons & (slots - 1)) * evtq->q.dwords;
+	u32 i;
+
+	for (i = 0; i < evtq->q.dwords; i++)
+		record[i] = le64_to_cpu(READ_ONCE(slot[i]));
+}
+
 /* Up to @prod; no more than the queue holds, whatever the register said. */
 static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod)
 {
 	u32 slots = 1U << evtq->q.shift;
 	u64 record[EVT_DWORDS];
-	u32 todo, i;
+	u32 todo;
 
 	todo = ((prod & evtq_index_mask(evtq)) - evtq->cons) &
 	       evtq_index_mask(evtq);
 	evtq->pass++;
+	evtq->last = NULL;
 	evtq->crowded = todo > slots / SMMU_EVTQ_CROWD;
 	for (todo = min(todo, slots); todo; todo--) {
-		const __le64 *slot = evtq->q.base +
-			(evtq->cons & (slots - 1)) * evtq->q.dwords;
-
-		for (i = 0; i < evtq->q.dwords; i++)
-			record[i] = le64_to_cpu(READ_ONCE(slot[i]));
+		evtq_read(evtq, record);
 		evtq->handle(smmu, record);
 		evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
 		if (!(evtq->cons % SMMU_EVTQ_CHUNK)) {
@@ -81,7 +138,7 @@ void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
 	bool overflowed;
 	u32 prod;
 
-	mutex_lock(&evtq->lock);
+	smmu_evtq_lock(evtq);
 	/* readl() orders the records after the index that announces them. */
 	prod = readl(evtq->q.prod);
 	overflowed = evtq_has_overflowed(smmu, evtq, prod);
@@ -92,7 +149,50 @@ void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
 		evtq->lost(smmu);
 	evtq->ovackflg = prod & Q_OVFLG;
 	evtq_write_cons(evtq);
-	mutex_unlock(&evtq->lock);
+	smmu_evtq_unlock(evtq);
+}
+
+/* As evtq_take(), as long as @quick does it; true if that was all. */
+static bool evtq_take_quick(struct smmu_device *smmu, struct smmu_evtq *evtq)
+{
+	u32 prod = readl(evtq->q.prod);
+	u64 record[EVT_DWORDS];
+	u32 num;
+
+	if ((prod ^ evtq->ovackflg) & Q_OVFLG)
+		return false;
+	prod &= evtq_index_mask(evtq);
+	evtq->pass++;
+	evtq->last = NULL;
+	for (num = 0; num < SMMU_EVTQ_QUICK && evtq->cons != prod; num++) {
+		evtq_read(evtq, record);
+		if (!evtq->quick(smmu, record))
+			break;
+		evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
+	}
+	if (num)
+		evtq_write_cons(evtq);
+	return evtq->cons == prod;
+}
+
+/**
+ * smmu_evtq_process_quick - take out the records that somebody waits for
+ * @smmu: the SMMU
+ * @evtq: the queue, with a function @quick
+ *
+ * In the interrupt handler: a thread would cost more than all the rest, twice.
+ *
+ * Return: true: nothing is left; false: smmu_evtq_process() is to be called.
+ */
+bool smmu_evtq_process_quick(struct smmu_device *smmu, struct smmu_evtq *evtq)
+{
+	bool done = false;
+
+	spin_lock(&evtq->claim);
+	if (!evtq->claimed)
+		done = evtq_take_quick(smmu, evtq);
+	spin_unlock(&evtq->claim);
+	return done;
 }
 
 /**
@@ -117,8 +217,8 @@ void smmu_records_drain(struct smmu_device *smmu)
  */
 void smmu_records_lock(struct smmu_device *smmu)
 {
-	mutex_lock(&smmu->evtq.lock);
-	mutex_lock(&smmu->priq.lock);
+	smmu_evtq_lock(&smmu->evtq);
+	smmu_evtq_lock(&smmu->priq);
 }
 
 /**
@@ -127,8 +227,8 @@ void smmu_records_lock(struct smmu_device *smmu)
  */
 void smmu_records_unlock(struct smmu_device *smmu)
 {
-	mutex_unlock(&smmu->priq.lock);
-	mutex_unlock(&smmu->evtq.lock);
+	smmu_evtq_unlock(&smmu->priq);
+	smmu_evtq_unlock(&smmu->evtq);
 }
 
 /**
@@ -193,7 +293,7 @@ void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt)
 
 	smmu_cmd_resume(cmd, FIELD_GET(EVT0_SID, evt[0]),
 			FIELD_GET(EVT1_STAG, evt[1]), CMD_RESUME_ABORT);
-	smmu_cmdq_issue(smmu, cmd, 1, false);
+	smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_NONE);
 }
 
 /**
@@ -206,8 +306,8 @@ void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt)
  */
 void smmu_event_handle(struct smmu_device *smmu, const u64 *evt)
 {
-	struct smmu_master *master = xa_load(&smmu->streams,
-					     FIELD_GET(EVT0_SID, evt[0]));
+	struct smmu_master *master = smmu_evtq_master(smmu, &smmu->evtq,
+						      FIELD_GET(EVT0_SID, evt[0]));
 
 	if (master && master->vdev) {
 		smmu_nested_event(master->vdev, evt);
@@ -216,4 +316,22 @@ void smmu_event_handle(struct smmu_device *smmu, const u64 *evt)
 	event_log(smmu, master, evt);
 	if (evt[1] & EVT1_STALL)
 		smmu_abort_stall(smmu, evt);
+}
+
+/**
+ * smmu_event_quick - one event, if it is an access that waits for a guest's answer
+ * @smmu: the SMMU
+ * @evt: the record
+ *
+ * Called in the interrupt handler, with the queue claimed. Return: false: it is for
+ * smmu_event_handle().
+ */
+bool smmu_event_quick(struct smmu_device *smmu, const u64 *evt)
+{
+	struct smmu_master *master;
+
+	if (!(evt[1] & EVT1_STALL))
+		return false;
+	master = smmu_evtq_master(smmu, &smmu->evtq, FIELD_GET(EVT0_SID, evt[0]));
+	return master && master->vdev && smmu_nested_stall_quick(master->vdev, evt);
 }

@@ -77,6 +77,18 @@ static irqreturn_t smmu_gerror_handler(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
+/*
+ * Its interrupt is an edge (section 3.18): it need not be masked until the thread has
+ * run. And where handlers are to be preemptible this one is a thread as well.
+ */
+static irqreturn_t smmu_evtq_handler(int irq, void *data)
+{
+	struct smmu_device *smmu = data;
+
+	return smmu_evtq_process_quick(smmu, &smmu->evtq) ? IRQ_HANDLED :
+							    IRQ_WAKE_THREAD;
+}
+
 static irqreturn_t smmu_combined_handler(int irq, void *data)
 {
 	smmu_gerror_handler(irq, data);
@@ -140,7 +152,8 @@ static void smmu_try_msis(struct smmu_device *smmu)
 }
 
 static int smmu_request(struct smmu_device *smmu, int irq, const char *name,
-			irq_handler_t handler, irq_handler_t thread)
+			irq_handler_t handler, irq_handler_t thread,
+			unsigned long flags)
 {
 	int ret;
 
@@ -150,7 +163,7 @@ static int smmu_request(struct smmu_device *smmu, int irq, const char *name,
 		return 0;
 	}
 	ret = devm_request_threaded_irq(smmu->dev, irq, handler, thread,
-					thread ? IRQF_ONESHOT : 0, name, smmu);
+					flags, name, smmu);
 	if (ret)
 		return dev_err_probe(smmu->dev, ret, "cannot have %s interrupt %d\n",
 				     name, irq);
@@ -177,18 +190,19 @@ int smmu_irq_setup(struct smmu_device *smmu)
 
 	if (smmu->combined_irq) {
 		ret = smmu_request(smmu, smmu->combined_irq, "smmuv3-nested",
-				   smmu_combined_handler, smmu_combined_thread);
+				   smmu_combined_handler, smmu_combined_thread,
+				   IRQF_ONESHOT);
 	} else {
 		ret = smmu_request(smmu, smmu->evtq.irq, "smmuv3-nested-event",
-				   NULL, smmu_evtq_thread);
+				   smmu_evtq_handler, smmu_evtq_thread, 0);
 		if (!ret)
 			ret = smmu_request(smmu, smmu->gerror_irq,
 					   "smmuv3-nested-gerror",
-					   smmu_gerror_handler, NULL);
+					   smmu_gerror_handler, NULL, 0);
 		if (!ret && smmu->features & SMMU_FEAT_PRI)
 			ret = smmu_request(smmu, smmu->priq.irq,
 					   "smmuv3-nested-pri", NULL,
-					   smmu_priq_thread);
+					   smmu_priq_thread, IRQF_ONESHOT);
 	}
 	if (ret)
 		return ret;

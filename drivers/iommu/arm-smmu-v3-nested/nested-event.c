@@ -22,24 +22,11 @@ static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq
 	       (1U << evtq->q.shift) / SMMU_EVTQ_SHARE;
 }
 
-/**
- * smmu_nested_event - an event of a master that a guest has
- * @vdev: the guest's overlay
- * @evt: the record
- *
- * Called with the event queue's lock held. A device that floods the queue, which
- * all share, has its accesses refused without records until the VMM sets a context
- * again.
- */
-void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
+static noinline void report_event(struct smmu_vdev *vdev, const u64 *evt)
 {
 	struct smmu_device *smmu = vdev->master->smmu;
 	struct vfio_nested_fault fault = { 0 };
 
-	if (evt[1] & EVT1_STALL && vdev->may_stall) {
-		smmu_nested_stall(vdev, evt);
-		return;
-	}
 	/* The SMMU stalls whatever faults (STALL_MODEL=0b10); nobody asked for it. */
 	if (evt[1] & EVT1_STALL && !vdev->terminated)
 		smmu_abort_stall(smmu, evt);
@@ -51,4 +38,21 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 	    smmu_vdev_throttle(vdev))
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
 	iommu_nested_report(vdev->binding, &fault);
+}
+
+/**
+ * smmu_nested_event - an event of a master that a guest has
+ * @vdev: the guest's overlay
+ * @evt: the record
+ *
+ * Called with the event queue's lock held. A device that floods the queue, which
+ * all share, has its accesses refused without records until the VMM sets a context
+ * again.
+ */
+void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
+{
+	if (evt[1] & EVT1_STALL && vdev->may_stall)
+		smmu_nested_stall(vdev, evt);
+	else
+		report_event(vdev, evt);
 }

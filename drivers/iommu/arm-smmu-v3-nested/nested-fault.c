@@ -90,6 +90,17 @@ static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault)
 	iommu_nested_report(vdev->binding, fault);
 }
 
+static noinline void refuse_stall(struct smmu_vdev *vdev, const u64 *evt)
+{
+	struct vfio_nested_fault fault = { 0 };
+
+	smmu_abort_stall(vdev->master->smmu, evt);
+	if (READ_ONCE(vdev->throttled) || smmu_flood_take_token(&vdev->events))
+		return;
+	smmu_record_event(&fault, evt, vdev->binding->virtual_id);
+	throttle(vdev, &fault);
+}
+
 /**
  * smmu_nested_stall - an access of a device that may stall for its guest
  * @vdev: the guest's overlay
@@ -99,15 +110,23 @@ static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault)
  */
 void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt)
 {
-	struct vfio_nested_fault fault = { 0 };
+	if (!take_stall(vdev, evt) && !vdev->terminated)
+		refuse_stall(vdev, evt);
+}
 
-	if (take_stall(vdev, evt) || vdev->terminated)
-		return;
-	smmu_abort_stall(vdev->master->smmu, evt);
-	if (READ_ONCE(vdev->throttled) || smmu_flood_take_token(&vdev->events))
-		return;
-	smmu_record_event(&fault, evt, vdev->binding->virtual_id);
-	throttle(vdev, &fault);
+/**
+ * smmu_nested_stall_quick - the same, in the interrupt handler
+ * @vdev: the guest's overlay
+ * @evt: the record
+ *
+ * Called with the event queue claimed. Return: false: smmu_nested_event() has to do it.
+ */
+bool smmu_nested_stall_quick(struct smmu_vdev *vdev, const u64 *evt)
+{
+	if (!vdev->may_stall || vdev->terminated)
+		return false;
+	smmu_nested_stall(vdev, evt);
+	return true;
 }
 
 /**
@@ -190,7 +209,7 @@ int smmu_nested_respond(struct iommu_nested_viommu *core,
 			const struct iommu_nested_answer *answers, u32 num)
 {
 	struct smmu_viommu *viommu = core->backend_data;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	__le64 cmd[CMD_DWORDS];
 	u32 i;
 
@@ -199,7 +218,7 @@ int smmu_nested_respond(struct iommu_nested_viommu *core,
 		smmu_answer_cmd(&answers[i], cmd);
 		smmu_batch_add(viommu->smmu, &batch, cmd);
 	}
-	return smmu_cmdq_issue(viommu->smmu, batch.cmds, batch.num, false);
+	return smmu_cmdq_issue(viommu->smmu, batch.cmds, batch.num, SMMU_SYNC_NONE);
 }
 
 /*
@@ -210,14 +229,14 @@ static void terminate_stalls(struct smmu_vdev *vdev)
 {
 	struct smmu_master *master = vdev->master;
 	struct smmu_device *smmu = master->smmu;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	__le64 cmd[CMD_DWORDS];
 	u32 i;
 
 	if (smmu_stall_model(smmu) == IDR0_STALL_MODEL_TERMINATE)
 		return;
 	batch.num = 0;
-	mutex_lock(&smmu->evtq.lock);
+	smmu_evtq_lock(&smmu->evtq);
 	vdev->terminated = true;
 	for (i = 0; i < master->num_sids; i++) {
 		smmu_cmd_stall_term(cmd, master->sids[i]);
@@ -225,7 +244,7 @@ static void terminate_stalls(struct smmu_vdev *vdev)
 	}
 	smmu_batch_finish(smmu, &batch);
 	count_stalls(vdev, -atomic_read(&vdev->stalls));
-	mutex_unlock(&smmu->evtq.lock);
+	smmu_evtq_unlock(&smmu->evtq);
 }
 
 static void refuse_requests(struct smmu_vdev *vdev)
@@ -236,7 +255,7 @@ static void refuse_requests(struct smmu_vdev *vdev)
 		.code = VFIO_NESTED_RESPONSE_ABORT,
 	};
 	struct smmu_device *smmu = vdev->master->smmu;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	__le64 cmd[CMD_DWORDS];
 	u32 pos = 0;
 
@@ -261,7 +280,7 @@ void smmu_vdev_abort_requests(struct smmu_vdev *vdev)
 {
 	struct smmu_device *smmu = vdev->master->smmu;
 	struct iommu_nested_answer answer;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	__le64 cmd[CMD_DWORDS];
 
 	smmu_evtq_process(smmu, &smmu->priq);

@@ -98,6 +98,35 @@ void smmu_guest_id_registers(const struct smmu_device *smmu,
 	regs->aidr = smmu->aidr;
 }
 
+/**
+ * smmu_guest_limits_init - what a guest's entries and commands may say
+ * @smmu: its registers and queues are known
+ *
+ * What the guest is told is what it is held to.
+ */
+void smmu_guest_limits_init(struct smmu_device *smmu)
+{
+	struct vfio_nested_info_smmuv3 regs = { 0 };
+
+	smmu_guest_id_registers(smmu, &regs);
+	smmu->vste_limits = (struct smmu_vste_limits) {
+		.ipa_bits	= smmu->oas,
+		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
+		.cd2l		= regs.idr[0] & IDR0_CD2L,
+		.stall_model	= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]),
+	};
+	smmu->vcmd_limits = (struct smmu_vcmd_limits) {
+		.asid16		= regs.idr[0] & IDR0_ASID16,
+		.ril		= regs.idr[3] & IDR3_RIL,
+		.ats		= regs.idr[0] & IDR0_ATS,
+		.pri		= regs.idr[0] & IDR0_PRI,
+		.stall		= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]) !=
+				  IDR0_STALL_MODEL_TERMINATE,
+		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
+	};
+	smmu_vcmd_table_init(&smmu->vcmd_table, &smmu->vcmd_limits);
+}
+
 /*
  * As many as the hardware can have: one virtual IOMMU may be alone. It is the same for
  * all devices, since the table is made when the first of them comes.

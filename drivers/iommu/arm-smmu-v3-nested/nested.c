@@ -35,29 +35,6 @@ static int check_coherent(struct smmu_master *master)
 	return -EPERM;
 }
 
-static void viommu_set_limits(struct smmu_viommu *viommu)
-{
-	struct vfio_nested_info_smmuv3 regs = { 0 };
-
-	/* What the guest was told is what it is held to. */
-	smmu_guest_id_registers(viommu->smmu, &regs);
-	viommu->vste_limits = (struct smmu_vste_limits) {
-		.ipa_bits	= viommu->smmu->oas,
-		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
-		.cd2l		= regs.idr[0] & IDR0_CD2L,
-		.stall_model	= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]),
-	};
-	viommu->vcmd_limits = (struct smmu_vcmd_limits) {
-		.asid16		= regs.idr[0] & IDR0_ASID16,
-		.ril		= regs.idr[3] & IDR3_RIL,
-		.ats		= regs.idr[0] & IDR0_ATS,
-		.pri		= regs.idr[0] & IDR0_PRI,
-		.stall		= FIELD_GET(IDR0_STALL_MODEL, regs.idr[0]) !=
-				  IDR0_STALL_MODEL_TERMINATE,
-		.ssid_bits	= FIELD_GET(IDR1_SSIDSIZE, regs.idr[1]),
-	};
-}
-
 /* Called with the master's lock held. */
 static int viommu_join_domain(struct smmu_viommu *viommu,
 			      struct smmu_master *master)
@@ -91,7 +68,6 @@ static int smmu_viommu_init(struct iommu_nested_viommu *core,
 	if (!viommu)
 		return -ENOMEM;
 	viommu->smmu = smmu;
-	viommu_set_limits(viommu);
 	ret = smmu_vmid_alloc(smmu, &viommu->vmid);
 	if (ret)
 		goto err_free;
@@ -177,6 +153,7 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	vdev = kzalloc_obj(*vdev, GFP_KERNEL_ACCOUNT);
 	if (!vdev)
 		return -ENOMEM;
+	vdev->vsid = binding->virtual_id;
 	vdev->binding = binding;
 	vdev->master = master;
 	vdev->viommu = viommu;
@@ -189,6 +166,9 @@ static int smmu_nested_bind(struct iommu_nested_binding *binding)
 	ret = check_bindable(viommu, master);
 	if (!ret) {
 		binding->backend_data = vdev;
+		hlist_add_head(&vdev->node,
+			       &viommu->vdevs[hash_32(vdev->vsid,
+						      SMMU_VDEV_HASH_BITS)]);
 		set_overlay(master, vdev);
 		/* One word of the entry changes, the VMID: no access is lost. */
 		smmu_master_update(master);
@@ -230,6 +210,7 @@ static void smmu_nested_unbind(struct iommu_nested_binding *binding)
 
 	cancel_work_sync(&vdev->throttle_work);
 	binding->backend_data = NULL;
+	hlist_del(&vdev->node);
 	kfree(vdev);
 }
 
@@ -238,7 +219,7 @@ static int check_context(struct smmu_vdev *vdev,
 			 enum smmu_vste_kind *kind)
 {
 	const struct vfio_nested_context_smmuv3 *data = &context->data.smmuv3;
-	struct smmu_vste_limits limits = vdev->viommu->vste_limits;
+	struct smmu_vste_limits limits = vdev->viommu->smmu->vste_limits;
 	const char *why;
 	int ret;
 
@@ -317,9 +298,9 @@ static void smmu_nested_reset_done(struct iommu_nested_binding *binding)
 	struct smmu_master *master = vdev->master;
 
 	mutex_lock(&master->lock);
-	mutex_lock(&master->smmu->evtq.lock);
+	smmu_evtq_lock(&master->smmu->evtq);
 	vdev->terminated = false;
-	mutex_unlock(&master->smmu->evtq.lock);
+	smmu_evtq_unlock(&master->smmu->evtq);
 	vdev->in_reset = false;
 	smmu_master_update(master);
 	mutex_unlock(&master->lock);

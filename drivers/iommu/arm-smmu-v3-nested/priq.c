@@ -35,7 +35,7 @@ void smmu_priq_refuse(struct smmu_device *smmu, const struct smmu_master *master
 	smmu_cmd_pri_resp(cmd, FIELD_GET(PRI0_SID, pri[0]), ssv,
 			  FIELD_GET(PRI0_SSID, pri[0]),
 			  FIELD_GET(PRI1_GRPID, pri[1]), CMD_PRI_RESP_INVALID);
-	smmu_cmdq_issue(smmu, cmd, 1, false);
+	smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_NONE);
 }
 
 /**
@@ -51,7 +51,7 @@ void smmu_priq_refuse(struct smmu_device *smmu, const struct smmu_master *master
 void smmu_priq_handle(struct smmu_device *smmu, const u64 *pri)
 {
 	u32 sid = FIELD_GET(PRI0_SID, pri[0]);
-	struct smmu_master *master = xa_load(&smmu->streams, sid);
+	struct smmu_master *master = smmu_evtq_master(smmu, &smmu->priq, sid);
 
 	if (master && master->vdev &&
 	    smmu_nested_page_request(master->vdev, pri))

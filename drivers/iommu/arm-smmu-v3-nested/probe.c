@@ -153,6 +153,7 @@ static int smmu_start(struct platform_device *pdev, struct smmu_device *smmu)
 	ret = smmu_queues_init(smmu);
 	if (ret)
 		return ret;
+	smmu_guest_limits_init(smmu);
 	ret = smmu_strtab_init(smmu);
 	if (ret)
 		return ret;

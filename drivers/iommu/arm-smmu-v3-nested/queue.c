@@ -85,14 +85,17 @@ int smmu_queues_init(struct smmu_device *smmu)
 		      order_base_2(smmu->stall_max + SMMU_EVENTQ_SLACK));
 	shift = min_t(u32, FIELD_GET(IDR1_EVENTQS, idr1), shift);
 	mutex_init(&smmu->evtq.lock);
+	spin_lock_init(&smmu->evtq.claim);
 	smmu->evtq.name = "event";
 	smmu->evtq.handle = smmu_event_handle;
+	smmu->evtq.quick = smmu_event_quick;
 	ret = smmu_queue_init(smmu, &smmu->evtq.q, "event", shift, EVT_DWORDS,
 			      smmu->page1, SMMU_EVENTQ_PROD, SMMU_EVENTQ_CONS);
 	if (ret)
 		return ret;
 
 	mutex_init(&smmu->priq.lock);
+	spin_lock_init(&smmu->priq.claim);
 	smmu->priq.name = "page request";
 	smmu->priq.handle = smmu_priq_handle;
 	smmu->priq.lost = smmu_priq_lost;

@@ -17,7 +17,9 @@
  *  - smmu_evtq.lock (mutex), the event queue's before the PRI queue's: taking
  *    records out, and everything that a record is looked up in: smmu_device.streams
  *    is changed with both held, smmu_master.vdev with smmu_master.lock and both.
- *    So who takes either may use what it finds until it lets go.
+ *    So who takes either may use what it finds until it lets go. Always taken by
+ *    smmu_evtq_lock(), which keeps the interrupt handler away as well: that one holds
+ *    smmu_evtq.claim (spinlock), and does nothing where the mutex is held.
  *  - smmu_domain.lock (spinlock, interrupts off): writers of ats_masters;
  *    smmu_device.viommus_lock (the same): writers of smmu_domain.viommus and of
  *    smmu_viommu.s2, which a domain that is freed and a virtual IOMMU that is
@@ -31,6 +33,7 @@
 #ifndef _SMMUV3_H
 #define _SMMUV3_H
 
+#include <linux/hash.h>
 #include <linux/idr.h>
 #include <linux/io-pgtable.h>
 #include <linux/iommu.h>
@@ -82,11 +85,24 @@ struct vfio_nested_info_smmuv3;
 #define SMMU_BATCH_MAX		64
 
 /**
+ * enum smmu_sync - how a call of smmu_cmdq_issue() ends
+ * @SMMU_SYNC_NONE: with the last command; nothing is waited for
+ * @SMMU_SYNC_ORDER: with a SYNC, which keeps what follows from overtaking
+ * @SMMU_SYNC_WAIT: with a SYNC that is waited for
+ */
+enum smmu_sync {
+	SMMU_SYNC_NONE,
+	SMMU_SYNC_ORDER,
+	SMMU_SYNC_WAIT,
+};
+
+/**
  * struct smmu_batch - commands on their way to the queue
  * @num: commands in @cmds
  * @cmds: two words each
  *
- * Lives on the stack of whoever fills it.
+ * Lives on the stack of whoever fills it; __uninitialized there: clearing it would
+ * cost as much as all the rest.
  */
 struct smmu_batch {
 	u32 num;
@@ -138,26 +154,37 @@ struct smmu_cmdq {
  * @handle: what is done with a record; called with @lock held
  * @lost: where the hardware writes nothing after an overflow until it is
  *	acknowledged: what is to be done before that; called with @lock held. Else NULL
+ * @quick: what the interrupt handler itself does with a record, or NULL; false: it is
+ *	for @handle. Called with @claim held
  * @lock: taking records out; see the top of this file
+ * @claim: the same, in the interrupt handler
+ * @claimed: @lock is held
  * @cons: consumer register's value, without the overflow flag
  * @ovackflg: the overflow flag there
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
  * @pass: number of the call that takes records out
  * @crowded: this pass has found more than SMMU_EVTQ_CROWD of the queue in use
+ * @last: whose record the last one of this pass was; records come in crowds
+ * @last_sid: its StreamID
  */
 struct smmu_evtq {
 	struct smmu_queue q;
 	const char *name;
 	void (*handle)(struct smmu_device *smmu, const u64 *record);
 	void (*lost)(struct smmu_device *smmu);
+	bool (*quick)(struct smmu_device *smmu, const u64 *record);
 	struct mutex lock;		/* see the top of this file */
+	spinlock_t claim;		/* see the top of this file */
+	bool claimed;
 	u32 cons;
 	u32 ovackflg;
 	int irq;
 	u64 overflows;
 	u32 pass;
 	bool crowded;
+	u32 last_sid;
+	struct smmu_master *last;
 };
 
 /**
@@ -203,6 +230,11 @@ struct smmu_device {
 	u32 pri_reserved;		/* places of the PRI queue, promised */
 	atomic_t stalls;		/* accesses that wait for a guest's answer */
 	u32 stallers;			/* virtual IOMMUs that may stall; evtq.lock */
+
+	/* For guests; constant after probe. Not every device has ATS. */
+	struct smmu_vste_limits vste_limits;
+	struct smmu_vcmd_limits vcmd_limits;
+	struct smmu_vcmd_table vcmd_table;
 
 	bool cmdq_on;		/* ours: firmware may have left one on */
 	struct smmu_cmdq cmdq;
@@ -255,6 +287,9 @@ struct smmu_master {
 	u32 sids[] __counted_by(num_sids);
 };
 
+/* Buckets for devices of a guest: enough for hundreds */
+#define SMMU_VDEV_HASH_BITS	6
+
 /**
  * struct smmu_viommu - one virtual IOMMU on one SMMU
  * @node: in @s2's list of those that share its page table
@@ -267,9 +302,8 @@ struct smmu_master {
  *	hit each other's ASIDs.
  * @stallers: devices in it that may stall; event queue's lock
  * @stalls: accesses that are stalled until it answers
- * @vste_limits: what a guest's stream table entry may say, except about ATS, which
- *	not every device has
- * @vcmd_limits: what a guest's command may say
+ * @vdevs: its devices by their StreamIDs in the guest; written with the semaphore of
+ *	the core's virtual IOMMU held for writing, read with it held
  */
 struct smmu_viommu {
 	struct list_head node;
@@ -279,8 +313,7 @@ struct smmu_viommu {
 	u16 vmid;
 	u32 stallers;
 	atomic_t stalls;
-	struct smmu_vste_limits vste_limits;
-	struct smmu_vcmd_limits vcmd_limits;
+	struct hlist_head vdevs[1 << SMMU_VDEV_HASH_BITS];
 };
 
 /**
@@ -301,6 +334,8 @@ struct smmu_flood {
 
 /**
  * struct smmu_vdev - one master's overlay: the guest's stage 1 on its stage 2
+ * @node: in smmu_viommu.vdevs
+ * @vsid: the StreamID in the guest
  * @binding: the nested core's side
  * @master: the master, whose lock guards this structure
  * @viommu: where it belongs
@@ -322,6 +357,8 @@ struct smmu_flood {
  * @throttle_work: takes DMA away where a handler of records cannot at once
  */
 struct smmu_vdev {
+	struct hlist_node node;
+	u32 vsid;
 	struct iommu_nested_binding *binding;
 	struct smmu_master *master;
 	struct smmu_viommu *viommu;
@@ -365,7 +402,7 @@ int smmu_queues_init(struct smmu_device *smmu);
 /* cmdq.c */
 void smmu_cmdq_reset(struct smmu_device *smmu);
 int smmu_cmdq_issue(struct smmu_device *smmu, const __le64 *cmds, u32 num,
-		    bool sync);
+		    enum smmu_sync sync);
 void smmu_cmdq_recover(struct smmu_device *smmu);
 void smmu_gerror_ack(struct smmu_device *smmu, u32 bits);
 void smmu_batch_add(struct smmu_device *smmu, struct smmu_batch *batch,
@@ -374,11 +411,17 @@ int smmu_batch_finish(struct smmu_device *smmu, struct smmu_batch *batch);
 
 /* evtq.c, priq.c */
 void smmu_evtq_reset(struct smmu_evtq *evtq);
+struct smmu_master *smmu_evtq_master(struct smmu_device *smmu,
+				     struct smmu_evtq *evtq, u32 sid);
+void smmu_evtq_lock(struct smmu_evtq *evtq);
+void smmu_evtq_unlock(struct smmu_evtq *evtq);
+bool smmu_evtq_process_quick(struct smmu_device *smmu, struct smmu_evtq *evtq);
 void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq);
 void smmu_records_drain(struct smmu_device *smmu);
 void smmu_records_lock(struct smmu_device *smmu);
 void smmu_records_unlock(struct smmu_device *smmu);
 void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt);
+bool smmu_event_quick(struct smmu_device *smmu, const u64 *evt);
 void smmu_event_handle(struct smmu_device *smmu, const u64 *evt);
 void smmu_priq_refuse(struct smmu_device *smmu, const struct smmu_master *master,
 		      const u64 *pri);
@@ -476,6 +519,7 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt);
 /* nested-fault.c */
 bool smmu_may_stall(const struct smmu_master *master,
 		    const struct iommu_nested_policy *policy);
+bool smmu_nested_stall_quick(struct smmu_vdev *vdev, const u64 *evt);
 void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt);
 bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri);
 void smmu_answer_cmd(const struct iommu_nested_answer *answer,
@@ -489,6 +533,7 @@ void smmu_vdev_end_faults(struct smmu_vdev *vdev);
 extern bool smmu_assume_coherent;
 extern bool smmu_guest_ats;
 bool smmu_guest_may_have_ats(const struct smmu_master *master);
+void smmu_guest_limits_init(struct smmu_device *smmu);
 void smmu_guest_id_registers(const struct smmu_device *smmu,
 			     struct vfio_nested_info_smmuv3 *regs);
 bool smmu_keeps_coherent(const struct smmu_master *master);

@@ -122,7 +122,7 @@ static int strtab_add_l2(struct smmu_device *smmu, u32 index)
 	/* A descriptor that was invalid may be cached as such (section 4.3.1). */
 	if (smmu->cmdq_on) {
 		smmu_cmd_cfgi_ste(cmd, index << STRTAB_SPLIT, false);
-		return smmu_cmdq_issue(smmu, cmd, 1, true);
+		return smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_WAIT);
 	}
 	return 0;
 }
@@ -167,7 +167,7 @@ static void strtab_sync(struct smmu_device *smmu, u32 sid)
 	__le64 cmd[CMD_DWORDS];
 
 	smmu_cmd_cfgi_ste(cmd, sid, true);
-	smmu_cmdq_issue(smmu, cmd, 1, true);
+	smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_WAIT);
 }
 
 /**

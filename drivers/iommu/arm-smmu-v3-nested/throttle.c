@@ -101,9 +101,9 @@ u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq)
  * smmu_vdev_throttle - take DMA away from a device
  * @vdev: the guest's overlay
  *
- * Called with a queue's lock held. The master's is an outer one, so it must not be
- * waited for here; the queue fills up while the work is on its way, so it is better to
- * try.
+ * Called with a queue's lock held, or with it claimed by an interrupt handler. The
+ * master's is an outer one, so it must not be waited for here; the queue fills up while
+ * the work is on its way, so it is better to try, where one may.
  *
  * Return: false if the handler of the other queue was first.
  */
@@ -114,7 +114,7 @@ bool smmu_vdev_throttle(struct smmu_vdev *vdev)
 	if (xchg(&vdev->throttled, true))
 		return false;
 	iommu_nested_throttled(vdev->binding);
-	if (!mutex_trylock(&master->lock)) {
+	if (in_hardirq() || !mutex_trylock(&master->lock)) {
 		schedule_work(&vdev->throttle_work);
 		return true;
 	}

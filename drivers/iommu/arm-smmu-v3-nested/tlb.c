@@ -84,7 +84,7 @@ void smmu_tlb_flush_vmid(struct smmu_device *smmu, u16 vmid)
 	__le64 cmd[CMD_DWORDS];
 
 	smmu_cmd_tlbi_s12_vmall(cmd, vmid);
-	smmu_cmdq_issue(smmu, cmd, 1, true);
+	smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_WAIT);
 }
 
 /**
@@ -96,7 +96,7 @@ void smmu_tlb_flush_vmid(struct smmu_device *smmu, u16 vmid)
 void smmu_tlb_flush_domain(struct smmu_domain *domain)
 {
 	struct smmu_device *smmu = domain->smmu;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	struct smmu_viommu *viommu;
 
 	batch.num = 0;
@@ -144,7 +144,7 @@ void smmu_tlb_flush_range(struct smmu_domain *domain, unsigned long iova,
 	struct smmu_device *smmu = domain->smmu;
 	bool ril = smmu->features & SMMU_FEAT_RIL;
 	struct smmu_tlbi_range range;
-	struct smmu_batch batch;
+	struct smmu_batch batch __uninitialized;
 	struct smmu_viommu *viommu;
 
 	if (!ril && size / granule > SMMU_TLBI_MAX_COMMANDS) {

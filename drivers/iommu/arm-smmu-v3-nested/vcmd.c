@@ -7,7 +7,8 @@
  * stop the command queue, and cannot touch what another guest has cached.
  *
  * A command is first looked up by its opcode: the table says which bits it may
- * have at all. Most commands pass with that and one or two tests more.
+ * have at all. A second table, made for an SMMU, has those bits only that are legal
+ * there whatever the other bits are: most commands have no others.
  */
 #include <linux/compiler.h>
 #include <linux/errno.h>
@@ -159,6 +160,26 @@ static const char *vcmd_bad(u64 word0, u64 word1, const struct vcmd_rule *rule,
 	return bad;
 }
 
+/* Sizes below it need no look. */
+#define VCMD_ATC_SIZE_HIGH	BIT_ULL(5)
+
+/* Bits of word 0 that are legal or not, as the limits say */
+static u64 vcmd_bad_bits(const struct vcmd_rule *rule,
+			 const struct smmu_vcmd_limits *limits)
+{
+	u64 bad = 0;
+
+	if (rule->flags & VCMD_ASID && !limits->asid16)
+		bad |= VCMD_ASID_HIGH;
+	if (rule->flags & VCMD_SSID) {
+		bad |= CMD0_SSID & ~FIELD_PREP(CMD0_SSID,
+					       (1U << limits->ssid_bits) - 1);
+		if (!limits->ssid_bits)
+			bad |= CMD0_SSV | CMD_ATC0_GLOBAL;
+	}
+	return bad;
+}
+
 /* Opcodes that only some SMMUs have */
 static const char *vcmd_missing(enum smmu_vcmd_kind kind,
 				const struct smmu_vcmd_limits *limits)
@@ -174,6 +195,56 @@ static const char *vcmd_missing(enum smmu_vcmd_kind kind,
 		       "RESUME or STALL_TERM, but IDR0.STALL_MODEL is 1";
 	default:
 		return NULL;
+	}
+}
+
+static void vcmd_plain_init(struct smmu_vcmd_plain *plain,
+			    const struct vcmd_rule *rule,
+			    const struct smmu_vcmd_limits *limits)
+{
+	if (rule->kind != SMMU_VCMD_TLBI && rule->kind != SMMU_VCMD_CFGI &&
+	    rule->kind != SMMU_VCMD_ATC)
+		return;
+	if (vcmd_missing(rule->kind, limits))
+		return;
+	plain->kind = rule->kind;
+	plain->word0 = rule->word0 & ~vcmd_bad_bits(rule, limits);
+	plain->word1 = rule->word1;
+	if (rule->flags & VCMD_RANGE) {
+		/* Longer SCALEs may be too long. */
+		plain->range0 = CMD_TLBI0_NUM | CMD_TLBI0_SCALE;
+		plain->word0 &= ~VCMD_RANGE0;
+		plain->word1 &= ~VCMD_RANGE1;
+	}
+	if (rule->kind == SMMU_VCMD_ATC)
+		plain->word1 &= ~VCMD_ATC_SIZE_HIGH;
+}
+
+/* Combinations of TG and TTL, as they lie in word 1 */
+#define VCMD_FORMS		16
+
+/**
+ * smmu_vcmd_table_init - which commands need no look by smmu_vcmd_check()
+ * @table: filled in; zero before
+ * @limits: what the SMMU can do
+ */
+void smmu_vcmd_table_init(struct smmu_vcmd_table *table,
+			  const struct smmu_vcmd_limits *limits)
+{
+	u64 form, word1;
+	u32 op;
+
+	for (op = 0; op < SMMU_VCMD_OPS; op++)
+		vcmd_plain_init(&table->ops[op], &vcmd_rules[op], limits);
+	table->ops[CMD_OP_TLBI_NSNH_ALL].flip =
+		CMD_OP_TLBI_NSNH_ALL ^ CMD_OP_TLBI_NH_ALL;
+
+	for (form = 0; form < VCMD_FORMS; form++) {
+		word1 = FIELD_PREP(CMD_TLBI1_TTL | CMD_TLBI1_TG, form);
+		if (!vcmd_bad_range(FIELD_PREP(CMD_TLBI0_NUM, 1), word1, limits))
+			table->ranged |= BIT(form);
+		if (!vcmd_bad_range(0, word1, limits))
+			table->unranged |= BIT(form);
 	}
 }
 

@@ -51,6 +51,39 @@ enum smmu_vcmd_kind {
 	SMMU_VCMD_STALL_TERM,
 };
 
+/* Opcodes have 8 bits. */
+#define SMMU_VCMD_OPS		256
+
+/**
+ * struct smmu_vcmd_plain - commands of one opcode that need no look but at their bits
+ * @word0: bits of word 0 that are legal by themselves
+ * @word1: bits of word 1 that are
+ * @range0: more of them, if TG and TTL fit (struct smmu_vcmd_table): NUM and SCALE
+ * @flip: what the hardware's word 0 differs in, but for ids
+ * @kind: enum smmu_vcmd_kind, TLBI, CFGI or ATC; 0: none of them is plain
+ */
+struct smmu_vcmd_plain {
+	u64 word0;
+	u64 word1;
+	u64 range0;
+	u32 flip;
+	u32 kind;
+};
+
+/**
+ * struct smmu_vcmd_table - which commands need no look by smmu_vcmd_check()
+ * @ops: by opcode
+ * @ranged: legal combinations of TG and TTL in a command that has NUM or SCALE
+ * @unranged: the same for commands without
+ *
+ * What is not in it is not illegal.
+ */
+struct smmu_vcmd_table {
+	struct smmu_vcmd_plain ops[SMMU_VCMD_OPS];
+	u16 ranged;
+	u16 unranged;
+};
+
 /**
  * struct smmu_vcmd - what smmu_vcmd_check() found out
  * @kind: what to do
@@ -78,6 +111,43 @@ struct smmu_vcmd_answer {
 	bool ssv;
 	u32 ssid;
 };
+
+void smmu_vcmd_table_init(struct smmu_vcmd_table *table,
+			  const struct smmu_vcmd_limits *limits);
+
+/**
+ * smmu_vcmd_is_plain - is a command legal by its bits alone
+ * @plain: of its opcode
+ * @word0: of the command
+ * @word1: of the command
+ */
+static inline bool smmu_vcmd_is_plain(const struct smmu_vcmd_plain *plain,
+				      u64 word0, u64 word1)
+{
+	return !((word0 & ~plain->word0) | (word1 & ~plain->word1));
+}
+
+/**
+ * smmu_vcmd_is_plain_range - is an invalidation of a range, or with hints, legal
+ * @table: of the SMMU
+ * @plain: of its opcode
+ * @word0: of the command
+ * @word1: of the command
+ *
+ * Return: false: smmu_vcmd_check() has to look, also for those without.
+ */
+static inline bool smmu_vcmd_is_plain_range(const struct smmu_vcmd_table *table,
+					    const struct smmu_vcmd_plain *plain,
+					    u64 word0, u64 word1)
+{
+	u32 forms = word0 & (CMD_TLBI0_NUM | CMD_TLBI0_SCALE) ? table->ranged :
+								table->unranged;
+
+	return plain->range0 &&
+	       !((word0 & ~plain->word0 & ~plain->range0) |
+		 (word1 & ~plain->word1 & ~(CMD_TLBI1_TTL | CMD_TLBI1_TG))) &&
+	       forms >> FIELD_GET(CMD_TLBI1_TTL | CMD_TLBI1_TG, word1) & 1;
+}
 
 int smmu_vcmd_check(const __le64 cmd[CMD_DWORDS], const struct smmu_vcmd_limits *limits,
 		    struct smmu_vcmd *out, const char **why);
