@@ -22,6 +22,7 @@ help:
 	@echo '                          ARCH=x86: on VT-d instead of SMMUv3'
 	@echo '  make check              all checks and tests; TIER=stock: on Debian'"'"'s kernels and'
 	@echo '                          QEMU; TIER=lab: on the laboratory'"'"'s ($(LAB)/README.rst)'
+	@echo '  make bench              measure beside the in-tree driver (Documentation/performance.rst)'
 	@echo '  make all-kernels        build for every kernel of the toolbox'
 	@echo '  make shell              a shell in an emulated machine (MACHINE=$(MACHINE))'
 	@echo '  make toolbox            only make the toolbox; "$(LAB)/toolbox" has more'
@@ -52,6 +53,10 @@ check:
 	@$(LAB)/toolbox build $$($(RUN) $(LAB)/check --parts $(TIER))
 	@$(RUN) $(LAB)/check $(TIER)
 
+bench:
+	@$(LAB)/toolbox build kernel-source $$($(RUN) $(LAB)/bench --parts)
+	@$(RUN) $(LAB)/bench
+
 shell:
 	@$(LAB)/toolbox build kernel-source $$($(RUN) $(LAB)/run --parts $(MACHINE))
 	@$(RUN) $(LAB)/run --build --selftests --shell $(MACHINE)
@@ -65,4 +70,4 @@ clean:
 		-o -name compat-config.h \) -delete
 	@rm -rf Module.symvers modules.order .module-common.o .*.cmd .tmp_versions
 
-.PHONY: help modules modules_install toolbox all-kernels demo check shell clean
+.PHONY: help modules modules_install toolbox all-kernels demo check bench shell clean
