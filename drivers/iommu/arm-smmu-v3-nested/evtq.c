@@ -329,9 +329,14 @@ void smmu_event_handle(struct smmu_device *smmu, const u64 *evt)
 bool smmu_event_quick(struct smmu_device *smmu, const u64 *evt)
 {
 	struct smmu_master *master;
+	struct smmu_vdev *vdev;
 
 	if (!(evt[1] & EVT1_STALL))
 		return false;
 	master = smmu_evtq_master(smmu, &smmu->evtq, FIELD_GET(EVT0_SID, evt[0]));
-	return master && master->vdev && smmu_nested_stall_quick(master->vdev, evt);
+	vdev = master ? master->vdev : NULL;
+	if (!vdev || !vdev->may_stall || vdev->terminated)
+		return false;
+	smmu_nested_stall(vdev, evt, true);
+	return true;
 }

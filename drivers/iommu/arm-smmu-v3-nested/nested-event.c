@@ -35,7 +35,7 @@ static noinline void report_event(struct smmu_vdev *vdev, const u64 *evt)
 	if (!READ_ONCE(vdev->throttled) &&
 	    (!smmu_flood_take_token(&vdev->events) ||
 	     vdev_crowds_out(vdev, &smmu->evtq)) &&
-	    smmu_vdev_throttle(vdev))
+	    smmu_vdev_throttle(vdev, false))
 		fault.flags |= VFIO_NESTED_FAULT_THROTTLED;
 	iommu_nested_report(vdev->binding, &fault);
 }
@@ -52,7 +52,7 @@ static noinline void report_event(struct smmu_vdev *vdev, const u64 *evt)
 void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt)
 {
 	if (evt[1] & EVT1_STALL && vdev->may_stall)
-		smmu_nested_stall(vdev, evt);
+		smmu_nested_stall(vdev, evt, false);
 	else
 		report_event(vdev, evt);
 }

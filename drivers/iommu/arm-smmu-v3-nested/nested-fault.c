@@ -82,15 +82,17 @@ static bool take_stall(struct smmu_vdev *vdev, const u64 *evt)
 }
 
 /* The access is over by now: an event can say so. */
-static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault)
+static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault,
+		     bool atomic)
 {
-	if (!smmu_vdev_throttle(vdev))
+	if (!smmu_vdev_throttle(vdev, atomic))
 		return;
 	fault->flags |= VFIO_NESTED_FAULT_THROTTLED;
 	iommu_nested_report(vdev->binding, fault);
 }
 
-static noinline void refuse_stall(struct smmu_vdev *vdev, const u64 *evt)
+static noinline void refuse_stall(struct smmu_vdev *vdev, const u64 *evt,
+				  bool atomic)
 {
 	struct vfio_nested_fault fault = { 0 };
 
@@ -98,35 +100,19 @@ static noinline void refuse_stall(struct smmu_vdev *vdev, const u64 *evt)
 	if (READ_ONCE(vdev->throttled) || smmu_flood_take_token(&vdev->events))
 		return;
 	smmu_record_event(&fault, evt, vdev->binding->virtual_id);
-	throttle(vdev, &fault);
+	throttle(vdev, &fault, atomic);
 }
 
 /**
  * smmu_nested_stall - an access of a device that may stall for its guest
  * @vdev: the guest's overlay
  * @evt: the record
- *
- * Called with the event queue's lock held.
+ * @atomic: in the interrupt handler, with the queue claimed; else with its lock held
  */
-void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt)
+void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt, bool atomic)
 {
 	if (!take_stall(vdev, evt) && !vdev->terminated)
-		refuse_stall(vdev, evt);
-}
-
-/**
- * smmu_nested_stall_quick - the same, in the interrupt handler
- * @vdev: the guest's overlay
- * @evt: the record
- *
- * Called with the event queue claimed. Return: false: smmu_nested_event() has to do it.
- */
-bool smmu_nested_stall_quick(struct smmu_vdev *vdev, const u64 *evt)
-{
-	if (!vdev->may_stall || vdev->terminated)
-		return false;
-	smmu_nested_stall(vdev, evt);
-	return true;
+		refuse_stall(vdev, evt, atomic);
 }
 
 /**
@@ -160,7 +146,7 @@ bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri)
 			.flags = fault.flags & VFIO_NESTED_FAULT_PASID,
 			.pasid = fault.pasid,
 		};
-		throttle(vdev, &fault);
+		throttle(vdev, &fault, false);
 	}
 	return taken;
 }

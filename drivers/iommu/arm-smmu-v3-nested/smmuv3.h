@@ -519,8 +519,7 @@ void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt);
 /* nested-fault.c */
 bool smmu_may_stall(const struct smmu_master *master,
 		    const struct iommu_nested_policy *policy);
-bool smmu_nested_stall_quick(struct smmu_vdev *vdev, const u64 *evt);
-void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt);
+void smmu_nested_stall(struct smmu_vdev *vdev, const u64 *evt, bool atomic);
 bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri);
 void smmu_answer_cmd(const struct iommu_nested_answer *answer,
 		     __le64 cmd[CMD_DWORDS]);
@@ -547,7 +546,7 @@ void smmu_vdev_pause(struct smmu_vdev *vdev);
 void smmu_vdev_forgive(struct smmu_vdev *vdev);
 bool smmu_flood_take_token(struct smmu_flood *flood);
 u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq);
-bool smmu_vdev_throttle(struct smmu_vdev *vdev);
+bool smmu_vdev_throttle(struct smmu_vdev *vdev, bool atomic);
 void smmu_throttle_work(struct work_struct *work);
 
 /* nested.c */

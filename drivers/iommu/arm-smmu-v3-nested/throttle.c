@@ -100,21 +100,21 @@ u32 smmu_flood_count(struct smmu_flood *flood, const struct smmu_evtq *evtq)
 /**
  * smmu_vdev_throttle - take DMA away from a device
  * @vdev: the guest's overlay
+ * @atomic: the queue is claimed, in its interrupt handler; else its lock is held
  *
- * Called with a queue's lock held, or with it claimed by an interrupt handler. The
- * master's is an outer one, so it must not be waited for here; the queue fills up while
- * the work is on its way, so it is better to try, where one may.
+ * The master's lock is an outer one, so it must not be waited for here; the queue fills
+ * up while the work is on its way, so it is better to try, where one may sleep.
  *
  * Return: false if the handler of the other queue was first.
  */
-bool smmu_vdev_throttle(struct smmu_vdev *vdev)
+bool smmu_vdev_throttle(struct smmu_vdev *vdev, bool atomic)
 {
 	struct smmu_master *master = vdev->master;
 
 	if (xchg(&vdev->throttled, true))
 		return false;
 	iommu_nested_throttled(vdev->binding);
-	if (in_hardirq() || !mutex_trylock(&master->lock)) {
+	if (atomic || !mutex_trylock(&master->lock)) {
 		schedule_work(&vdev->throttle_work);
 		return true;
 	}
