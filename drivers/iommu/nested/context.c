@@ -86,10 +86,7 @@ int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 
 	iommu_nested_attempt_begin(&attempt, viommu);
 	do {
-		ret = iommu_nested_attempt_prepare(&attempt);
-		if (ret)
-			break;
-		ret = down_write_killable(&viommu->sem);
+		ret = iommu_nested_attempt_lock(&attempt);
 		if (ret)
 			break;
 		ret = set_context(viommu, virtual_id, context);

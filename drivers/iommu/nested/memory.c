@@ -442,6 +442,13 @@ int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
 	return ret;
 }
 
+/* Prepared, and with viommu->sem held for writing; the same errors. */
+int iommu_nested_attempt_lock(struct iommu_nested_attempt *attempt)
+{
+	return iommu_nested_attempt_prepare(attempt) ?:
+	       down_write_killable(&attempt->viommu->sem);
+}
+
 /* The user interface lets go; the caller may or may not be who has the page. */
 void iommu_nested_space_close(struct iommu_nested_space *space)
 {

@@ -57,6 +57,7 @@ struct iommu_nested_attempt {
 void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
 				struct iommu_nested_viommu *viommu);
 int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt);
+int iommu_nested_attempt_lock(struct iommu_nested_attempt *attempt);
 void iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt);
 void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt);
 

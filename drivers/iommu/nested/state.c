@@ -305,10 +305,7 @@ int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 		return ret;
 	iommu_nested_attempt_begin(&attempt, viommu);
 	do {
-		ret = iommu_nested_attempt_prepare(&attempt);
-		if (ret)
-			break;
-		ret = down_write_killable(&viommu->sem);
+		ret = iommu_nested_attempt_lock(&attempt);
 		if (ret)
 			break;
 		ret = find_stopped(viommu, virtual_id, &binding);
