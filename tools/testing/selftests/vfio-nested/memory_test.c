@@ -15,30 +15,7 @@ static const struct vn_want wants[] = {
 	{ .engine = VN_TESTDEV },
 };
 
-/* Beyond the machine's own memory; at a boundary of the largest pages it may have */
-#define EXTRA_IPA	(VN_RAM_IPA + 0x14000000ULL)
 #define PAGE		4096ULL
-
-static bool is_type1(FIXTURE_DATA(vtd) *self)
-{
-	return self->guest.vm->ops == &vn_vm_type1;
-}
-
-#define NEED_TYPE1() do {						\
-	if (!is_type1(self))						\
-		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
-} while (0)
-
-static int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
-{
-	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
-}
-
-static int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
-{
-	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
-				NULL);
-}
 
 static void *new_memory(struct __test_metadata *_metadata, size_t size, int flags)
 {
@@ -637,14 +614,16 @@ static bool is_mapped(const struct maps *maps, uint64_t page)
 	return false;
 }
 
-/* The one page that is in @after only; NULL: it is not one */
-static void *new_in(const struct maps *before, const struct maps *after)
+/* The one page that is mapped now and was not @before; NULL: it is not one */
+static void *new_page_since(const struct maps *before)
 {
+	static struct maps after;
 	uint64_t page, found = 0;
 	unsigned int i, num = 0;
 
-	for (i = 0; i < after->num; i++)
-		for (page = after->area[i].start; page < after->area[i].end;
+	read_maps(&after);
+	for (i = 0; i < after.num; i++)
+		for (page = after.area[i].start; page < after.area[i].end;
 		     page += PAGE)
 			if (!is_mapped(before, page)) {
 				found = page;
@@ -653,40 +632,36 @@ static void *new_in(const struct maps *before, const struct maps *after)
 	return num == 1 ? (void *)found : NULL;
 }
 
-/* A step of the following that has failed; each process has a page of its own. */
+/* A call that needs the page, and where that is then; NULL: the call has failed */
+static void *page_of_a_call(int fd, const struct maps *before)
+{
+	return vn_vtd_command(fd, vn_qi_piotlb(DID, 0, IOVA(0), 0)) ?
+	       NULL : new_page_since(before);
+}
+
+/* The step that has failed; each process has a page of its own. */
 static int abuse_the_page(int fd)
 {
-	static struct maps before, after;
-	const struct vfio_nested_command_vtd command =
-		vn_qi_piotlb(DID, 0, IOVA(0), 0);
+	static struct maps before;
 	void *page;
 
 	read_maps(&before);
-	if (vn_vtd_command(fd, command))
+	page = page_of_a_call(fd, &before);
+	if (!page || madvise(page, PAGE, MADV_DONTNEED))
 		return 1;
-	read_maps(&after);
-	page = new_in(&before, &after);
-	if (!page)
+	/* It is the same one, */
+	if (page_of_a_call(fd, &before) != page || munmap(page, PAGE))
 		return 2;
-	if (madvise(page, PAGE, MADV_DONTNEED) || vn_vtd_command(fd, command))
+	/* and then another. */
+	page = page_of_a_call(fd, &before);
+	if (!page || mprotect(page, PAGE, PROT_READ))
 		return 3;
-	/* That is the same page. */
-	read_maps(&after);
-	if (new_in(&before, &after) != page)
-		return 4;
-	if (munmap(page, PAGE) || vn_vtd_command(fd, command))
-		return 5;
-	read_maps(&after);
-	page = new_in(&before, &after);
-	if (!page)
-		return 6;
-	if (mprotect(page, PAGE, PROT_READ) || vn_vtd_command(fd, command))
-		return 7;
 	read_maps(&before);
-	if (vn_vtd_command(fd, command))
-		return 8;
-	read_maps(&after);
-	return before.num != after.num ? 9 : 0;
+	page = page_of_a_call(fd, &before);
+	if (!page)
+		return 4;
+	read_maps(&before);
+	return page_of_a_call(fd, &before) ? 5 : 0;
 }
 
 TEST_F(vtd, the_callers_page)

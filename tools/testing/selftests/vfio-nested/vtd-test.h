@@ -178,6 +178,30 @@ static inline void add_pasid(struct __test_metadata *_metadata, struct vn_vtd *g
 	ASSERT_OK(vn_vtd_command(guest->fd, vn_qi_pasid_cache(did, pasid)));
 }
 
+/* Beyond the machine's own memory; at a boundary of the largest pages it may have */
+#define EXTRA_IPA	(VN_RAM_IPA + 0x14000000ULL)
+
+static inline bool is_type1(FIXTURE_DATA(vtd) *self)
+{
+	return self->guest.vm->ops == &vn_vm_type1;
+}
+
+#define NEED_TYPE1() do {						\
+	if (!is_type1(self))						\
+		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
+} while (0)
+
+static inline int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
+}
+
+static inline int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
+{
+	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
+				NULL);
+}
+
 /* The main() of a program that has these wishes. */
 static inline int run_vtd_tests(const struct vn_want *wants, unsigned int num,
 				int argc, char **argv)

@@ -12,19 +12,6 @@ static const struct vn_want wants[] = {
 
 /* --- Guest memory ---------------------------------------------------------------- */
 
-/* Beyond the machine's own memory; at a boundary of the largest pages it may have */
-#define EXTRA_IPA	(VN_RAM_IPA + 0x14000000ULL)
-
-static bool is_type1(FIXTURE_DATA(vtd) *self)
-{
-	return self->guest.vm->ops == &vn_vm_type1;
-}
-
-#define NEED_TYPE1() do {						\
-	if (!is_type1(self))						\
-		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
-} while (0)
-
 static void *extra_memory(struct __test_metadata *_metadata, size_t size)
 {
 	const size_t huge = 0x200000;
@@ -33,17 +20,6 @@ static void *extra_memory(struct __test_metadata *_metadata, size_t size)
 
 	ASSERT_NE(MAP_FAILED, va);
 	return (void *)vn_align((uintptr_t)va, huge);
-}
-
-static int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
-{
-	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
-}
-
-static int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
-{
-	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
-				NULL);
 }
 
 TEST_F(vtd, memory_is_named_once)
