@@ -113,7 +113,7 @@ int vn_iommufd_attach(struct vn_device *device, uint32_t pt)
 
 static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
 {
-	uint32_t pt;
+	uint32_t pt = 0;
 	int ret;
 
 	ret = nest_parent(vm, device, &pt);
