@@ -81,7 +81,7 @@ int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,
 			     const struct iommu_nested_context *context)
 {
-	struct iommu_nested_attempt attempt;
+	struct iommu_nested_attempt attempt __uninitialized;
 	int ret;
 
 	iommu_nested_attempt_begin(&attempt, viommu);

@@ -90,7 +90,7 @@ static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 	u32 done;
 
 	/* They were copied when there was another backend, for which they were short. */
-	if (num > IOMMU_NESTED_COMMAND_BATCH_LEN / viommu->backend->command_len)
+	if (num * viommu->backend->command_len > IOMMU_NESTED_COMMAND_BATCH_LEN)
 		return -EAGAIN;
 	if (!inv->done)
 		atomic64_inc(&counters->invalidate_calls);
@@ -160,11 +160,13 @@ static int run_batches(struct invalidation *inv)
 				     want, inv->len);
 		if (have) {
 			err = run_batch(inv, cmds, have, have == left);
+			if (likely(!err && have == left))
+				return 0;
 			if (inv->done != done)
 				iommu_nested_attempt_progress(&inv->attempt);
 			if (err == -EAGAIN)
 				continue;
-			if (err || have == left)
+			if (err)
 				return err;
 		}
 		if (have < want)
@@ -215,13 +217,8 @@ int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 			    u32 entry_len, const void __user *entries,
 			    u32 num, u32 *consumed)
 {
-	struct invalidation inv = {
-		.viommu = viommu,
-		.type = type,
-		.len = entry_len,
-		.entries = entries,
-		.num = num,
-	};
+	/* Clearing its addresses would cost a tenth of a short call. */
+	struct invalidation inv __uninitialized;
 	int err, sync_err;
 
 	*consumed = 0;
@@ -230,6 +227,12 @@ int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 	if (!entry_len || entry_len > IOMMU_NESTED_COMMAND_MAX_LEN)
 		return -EINVAL;
 
+	inv.viommu = viommu;
+	inv.type = type;
+	inv.len = entry_len;
+	inv.entries = entries;
+	inv.num = num;
+	inv.done = 0;
 	iommu_nested_attempt_begin(&inv.attempt, viommu);
 	err = run_batches(&inv);
 	iommu_nested_attempt_end(&inv.attempt);

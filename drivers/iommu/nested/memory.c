@@ -344,25 +344,6 @@ static int prepare_page(struct iommu_nested_space *space, bool page_missing)
 	return page ? 0 : map_page(space);
 }
 
-/**
- * iommu_nested_attempt_begin - a call in which memory may be missing begins
- * @attempt: of the current thread, which has no other; lives until
- *	iommu_nested_attempt_end()
- * @viommu: the virtual IOMMU
- */
-void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
-				struct iommu_nested_viommu *viommu)
-{
-	attempt->viommu = viommu;
-	attempt->task = current;
-	attempt->tries = 0;
-	attempt->stuck = 0;
-	attempt->last = 0;
-	attempt->num_missing = 0;
-	attempt->page_missing = false;
-	INIT_LIST_HEAD(&attempt->node);
-}
-
 /* Most backends need no memory, and their calls no lock for it. */
 static void list_attempt(struct iommu_nested_attempt *attempt)
 {
@@ -375,23 +356,14 @@ static void list_attempt(struct iommu_nested_attempt *attempt)
 	spin_unlock(&space->lock);
 }
 
-void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt)
+/* It is in the list. */
+void iommu_nested_attempt_unlist(struct iommu_nested_attempt *attempt)
 {
 	struct iommu_nested_space *space = attempt->viommu->space;
 
-	if (list_empty(&attempt->node))
-		return;
 	spin_lock(&space->lock);
 	list_del(&attempt->node);
 	spin_unlock(&space->lock);
-}
-
-/* Part of the call has been carried out: for the rest the counting begins again. */
-void iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt)
-{
-	attempt->tries = 0;
-	attempt->stuck = 0;
-	attempt->last = 0;
 }
 
 /* Whether to try again: where nothing has changed a limited number of times. */
@@ -407,17 +379,16 @@ static bool may_try(struct iommu_nested_attempt *attempt)
 }
 
 /**
- * iommu_nested_attempt_prepare - make memory be there
+ * iommu_nested_attempt_provide - make memory be there
  * @attempt: the call
  *
- * To be called before each try to do something with viommu->sem held; those after the
- * first are for -EAGAIN.
+ * For iommu_nested_attempt_prepare().
  *
  * Context: process, no lock held that a page fault takes.
  * Return: 0; -EFAULT: it is not there at all; -EINTR; -ENOMEM; -EBUSY: too many address
  * spaces use the virtual IOMMU.
  */
-int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
+int iommu_nested_attempt_provide(struct iommu_nested_attempt *attempt)
 {
 	struct iommu_nested_viommu *viommu = attempt->viommu;
 	bool page_missing = attempt->page_missing;

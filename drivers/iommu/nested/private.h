@@ -54,12 +54,51 @@ struct iommu_nested_attempt {
 	unsigned long missing[IOMMU_NESTED_MISSING];
 };
 
-void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
-				struct iommu_nested_viommu *viommu);
-int iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt);
+int iommu_nested_attempt_provide(struct iommu_nested_attempt *attempt);
 int iommu_nested_attempt_lock(struct iommu_nested_attempt *attempt);
-void iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt);
-void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt);
+void iommu_nested_attempt_unlist(struct iommu_nested_attempt *attempt);
+
+/* Part of the call has been carried out: for the rest the counting begins again. */
+static inline void
+iommu_nested_attempt_progress(struct iommu_nested_attempt *attempt)
+{
+	attempt->tries = 0;
+	attempt->stuck = 0;
+	attempt->last = 0;
+}
+
+/*
+ * A call in which memory may be missing begins: the current thread has no other. What
+ * is said of it lives until iommu_nested_attempt_end(). Of @missing nothing is read that
+ * has not been written.
+ */
+static inline void iommu_nested_attempt_begin(struct iommu_nested_attempt *attempt,
+					      struct iommu_nested_viommu *viommu)
+{
+	attempt->viommu = viommu;
+	attempt->task = current;
+	attempt->num_missing = 0;
+	attempt->page_missing = false;
+	INIT_LIST_HEAD(&attempt->node);
+	iommu_nested_attempt_progress(attempt);
+}
+
+static inline void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt)
+{
+	if (!list_empty(&attempt->node))
+		iommu_nested_attempt_unlist(attempt);
+}
+
+/*
+ * To be called before each try to do something with viommu->sem held; those after the
+ * first are for -EAGAIN. Most backends need no memory.
+ */
+static inline int
+iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
+{
+	return READ_ONCE(attempt->viommu->user_page) ?
+		       iommu_nested_attempt_provide(attempt) : 0;
+}
 
 int iommu_nested_binding_set_context(struct iommu_nested_binding *binding,
 				     const struct iommu_nested_context *context);

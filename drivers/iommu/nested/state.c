@@ -296,7 +296,7 @@ int iommu_nested_restore(struct iommu_nested_viommu *viommu, u64 virtual_id,
 			 void *data, u32 len)
 {
 	struct iommu_nested_binding *binding;
-	struct iommu_nested_attempt attempt;
+	struct iommu_nested_attempt attempt __uninitialized;
 	struct restore state = {};
 	int ret;
 
