@@ -327,15 +327,3 @@ void smmu_cmd_stall_term(__le64 cmd[CMD_DWORDS], u32 sid)
 {
 	cmd_set(cmd, cmd_stream(CMD_OP_STALL_TERM, sid), 0);
 }
-
-/**
- * smmu_cmd_sync - complete all earlier commands
- * @cmd: the command
- *
- * No signal: that the queue has consumed it says that it is complete.
- */
-void smmu_cmd_sync(__le64 cmd[CMD_DWORDS])
-{
-	cmd_set(cmd, FIELD_PREP(CMD0_OP, CMD_OP_SYNC) |
-		     FIELD_PREP(CMD_SYNC0_CS, CMD_SYNC_CS_NONE), 0);
-}

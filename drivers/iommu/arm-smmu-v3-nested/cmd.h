@@ -150,6 +150,17 @@ void smmu_cmd_pri_resp(__le64 cmd[CMD_DWORDS], u32 sid, bool ssv, u32 ssid,
 /* Stalls and completion, section 4.7 */
 void smmu_cmd_resume(__le64 cmd[CMD_DWORDS], u32 sid, u16 stag, u8 resp);
 void smmu_cmd_stall_term(__le64 cmd[CMD_DWORDS], u32 sid);
-void smmu_cmd_sync(__le64 cmd[CMD_DWORDS]);
+/**
+ * smmu_cmd_sync - complete all earlier commands
+ * @cmd: the command
+ *
+ * No signal: that the queue has consumed it says that it is complete.
+ */
+static inline void smmu_cmd_sync(__le64 cmd[CMD_DWORDS])
+{
+	cmd[0] = cpu_to_le64(FIELD_PREP(CMD0_OP, CMD_OP_SYNC) |
+			     FIELD_PREP(CMD_SYNC0_CS, CMD_SYNC_CS_NONE));
+	cmd[1] = 0;
+}
 
 #endif /* _SMMU_NESTED_CMD_H */

@@ -378,7 +378,8 @@ u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
 	g.atc = false;
 	g.unordered = false;
 	g.bad = U32_MAX;
-	for (i = 0; i < num && !ret; i++)
+	/* Most calls have nothing else. */
+	for (i = guest_plain_tlbis(&g, 0, num); i < num && !ret; i++)
 		ret = guest_command(&g, &i, num);
 	if (ret)
 		i--;
