@@ -129,6 +129,7 @@ static int get_info(struct rig *rig)
 	if (ioctl(rig->vm.fd, IOMMU_GET_HW_INFO, &info))
 		return vn_fail(-errno, "IOMMU_GET_HW_INFO: %m");
 	memcpy(same.idr, smmu.idr, sizeof(same.idr));
+	rig->guest.arch = vn_arch_of(VFIO_NESTED_BACKEND_SMMUV3);
 	vn_smmuv3_parse(&rig->guest.smmu, &same);
 	return 0;
 }
