@@ -520,6 +520,16 @@ static void flood_events(struct vn_scene *scene, int to)
 	flood(scene, to, 0);
 }
 
+static unsigned int has_flooded(struct __test_metadata *_metadata,
+				const struct vn_scene *scene)
+{
+	struct vfio_nested_stats stats;
+
+	ASSERT_OK(vn_nested_stats(scene->guest.fd, &stats));
+	return VN_TESTDEV_CHANNELS < stats.faults + stats.events +
+				     stats.page_requests;
+}
+
 static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *self,
 		      enum vfio_nested_fault_kind kind,
 		      void (*first)(struct vn_scene *, int),
@@ -528,6 +538,7 @@ static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	struct vn_scene *works = &self->scenes[2];
 	struct vfio_nested_stats stats;
 	struct pace alone, beside;
+	unsigned int flooded;
 	pid_t floods[2];
 	int from[2];
 
@@ -562,13 +573,10 @@ static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *sel
 	ASSERT_OK(vn_faults_balance(works->guest.fd, &stats));
 	EXPECT_EQ(alone.rounds + beside.rounds, stats.faults);
 	EXPECT_EQ(stats.faults, stats.faults_answered);
-	/* They did flood. */
-	ASSERT_OK(vn_nested_stats(self->scenes[0].guest.fd, &stats));
-	EXPECT_LT(VN_TESTDEV_CHANNELS, stats.faults + stats.events +
-		  stats.page_requests);
-	ASSERT_OK(vn_nested_stats(self->scenes[1].guest.fd, &stats));
-	EXPECT_LT(VN_TESTDEV_CHANNELS, stats.faults + stats.events +
-		  stats.page_requests);
+	/* They did flood, but for who found no room in a small page request queue. */
+	flooded = has_flooded(_metadata, &self->scenes[0]) +
+		  has_flooded(_metadata, &self->scenes[1]);
+	EXPECT_LE(first == flood_requests && second == flood_requests ? 1 : 2, flooded);
 }
 
 TEST_F_TIMEOUT(load, stalls_and_events_flood_beside_stalls, SLOW)

@@ -378,6 +378,7 @@ TEST_F(life, stage2_is_unmapped)
 	}
 	/* Others are not touched, and the same IPA can get another page. */
 	EXPECT_EQ(0, translate(life));
+	ASSERT_OK(vn_guest_unname(guest, ipa, VN_PAGE));
 	ASSERT_OK(vn_vm_map(&life->vm, ipa, moved, VN_PAGE, VN_PROT_RW));
 	ASSERT_OK(vn_guest_name(guest, ipa, moved, VN_PAGE));
 	EXPECT_NE(VN_DMA_FAULT, vn_dma_write(&life->device, IOVA(1)));
@@ -420,6 +421,7 @@ TEST_F_TIMEOUT(life, stage2_is_unmapped_many_times, SLOW)
 		memset(page, 0, VN_PAGE);
 		vn_dma_write(&life->device, IOVA(1));
 		EXPECT_FALSE(life->device.ops->wrote(&life->device, page));
+		ASSERT_OK(vn_guest_unname(&life->guest, ipa, VN_PAGE));
 		munmap(page, VN_PAGE);
 	}
 }

@@ -25,12 +25,12 @@ void vn_guest_close(struct vn_guest *guest)
 	guest->fd = -1;
 }
 
-static int name(struct vn_guest *guest, int nested_fd, uint64_t ipa, void *va,
-		uint64_t size)
+static int change_memory(struct vn_guest *guest, int nested_fd, uint32_t op,
+			 uint64_t ipa, void *va, uint64_t size)
 {
 	struct vfio_nested_memory memory = {
 		.size = sizeof(memory),
-		.op = VFIO_NESTED_MEMORY_NAME,
+		.op = op,
 		.ipa = ipa,
 		.length = size,
 		.vaddr = (uintptr_t)va,
@@ -43,14 +43,22 @@ static int name(struct vn_guest *guest, int nested_fd, uint64_t ipa, void *va,
 
 int vn_guest_name(struct vn_guest *guest, uint64_t ipa, void *va, uint64_t size)
 {
-	return name(guest, guest->fd, ipa, va, size);
+	return change_memory(guest, guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, va, size);
+}
+
+int vn_guest_unname(struct vn_guest *guest, uint64_t ipa, uint64_t size)
+{
+	int ret = change_memory(guest, guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa,
+				NULL, size);
+
+	return ret == -ENOENT ? 0 : ret;
 }
 
 /* All that is not named yet; it is forgotten with the last device. */
 static int name_ram(struct vn_guest *guest, int nested_fd)
 {
-	int ret = name(guest, nested_fd, VN_RAM_IPA, guest->vm->ram,
-		       guest->vm->ram_size);
+	int ret = change_memory(guest, nested_fd, VFIO_NESTED_MEMORY_NAME, VN_RAM_IPA,
+				guest->vm->ram, guest->vm->ram_size);
 
 	return ret == -EEXIST ? 0 : ret;
 }

@@ -67,6 +67,8 @@ int vn_guest_bind(struct vn_guest *guest, struct vn_device *device,
 		  uint64_t stream);
 /* Names memory beside that, where it has to be. */
 int vn_guest_name(struct vn_guest *guest, uint64_t ipa, void *va, uint64_t size);
+/* The opposite; with type1, unmapping it was enough. */
+int vn_guest_unname(struct vn_guest *guest, uint64_t ipa, uint64_t size);
 /* Builds an almost empty stage 1 and what refers to it; needs a device. */
 int vn_guest_stage1(struct vn_guest *guest, unsigned int granule,
 		    unsigned int va_bits, uint16_t asid);
