@@ -526,8 +526,8 @@ static unsigned int has_flooded(struct __test_metadata *_metadata,
 	struct vfio_nested_stats stats;
 
 	ASSERT_OK(vn_nested_stats(scene->guest.fd, &stats));
-	return VN_TESTDEV_CHANNELS < stats.faults + stats.events +
-				     stats.page_requests;
+	return stats.faults + stats.events + stats.page_requests >
+	       VN_TESTDEV_CHANNELS;
 }
 
 static void two_flood(struct __test_metadata *_metadata, FIXTURE_DATA(load) *self,
