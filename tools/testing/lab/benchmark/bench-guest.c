@@ -21,7 +21,6 @@
 #define BIND_OPS	16
 /* Single faults are samples of their own, for the distribution. */
 #define FAULT_SAMPLES	201
-#define BURST		64
 #define BURST_SAMPLES	31
 #define CHANNEL		1
 
@@ -83,72 +82,10 @@ int bench_calibrate(const struct bench_options *options)
 /* --- Invalidations --------------------------------------------------------- */
 
 struct batch {
-	struct vfio_nested_command_smmuv3 commands[MAX_BATCH];
+	struct vn_command commands[MAX_BATCH];
 	unsigned int num;
 	unsigned int repeat;
 	unsigned int threads;
-};
-
-static struct vfio_nested_command_smmuv3 nh_va(unsigned int i)
-{
-	return vn_cmd_tlbi(VN_CMD_TLBI_NH_VA, RIG_ASID, RIG_IOVA + i * VN_PAGE);
-}
-
-static struct vfio_nested_command_smmuv3 nh_vaa(unsigned int i)
-{
-	return vn_cmd_tlbi(VN_CMD_TLBI_NH_VAA, 0, RIG_IOVA + i * VN_PAGE);
-}
-
-static struct vfio_nested_command_smmuv3 nh_va_range(unsigned int i)
-{
-	return vn_cmd_tlbi_range(VN_CMD_TLBI_NH_VA, RIG_ASID,
-				 RIG_IOVA + i * 16 * VN_PAGE, 12, 16);
-}
-
-static struct vfio_nested_command_smmuv3 nh_asid(unsigned int i)
-{
-	return vn_cmd_tlbi(VN_CMD_TLBI_NH_ASID, RIG_ASID, 0);
-}
-
-static struct vfio_nested_command_smmuv3 nh_all(unsigned int i)
-{
-	return vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0);
-}
-
-static struct vfio_nested_command_smmuv3 nsnh_all(unsigned int i)
-{
-	return vn_cmd_tlbi(VN_CMD_TLBI_NSNH_ALL, 0, 0);
-}
-
-static struct vfio_nested_command_smmuv3 cfgi_cd(unsigned int i)
-{
-	return vn_cmd_cfgi_cd(RIG_STREAM(i % rig.nr_devices), 0);
-}
-
-static struct vfio_nested_command_smmuv3 cfgi_cd_all(unsigned int i)
-{
-	return vn_cmd_cfgi_cd_all(RIG_STREAM(i % rig.nr_devices));
-}
-
-static struct vfio_nested_command_smmuv3 atc_inv(unsigned int i)
-{
-	return vn_cmd_atc_inv(RIG_STREAM(i % rig.nr_devices), VN_NO_PASID,
-			      RIG_IOVA + i * VN_PAGE, 0);
-}
-
-static const struct {
-	const char *name;
-	struct vfio_nested_command_smmuv3 (*make)(unsigned int i);
-} kinds[] = {
-	{ "NH_VA", nh_va },
-	{ "NH_VA-range", nh_va_range },
-	{ "NH_VAA", nh_vaa },
-	{ "NH_ASID", nh_asid },
-	{ "NH_ALL", nh_all },
-	{ "NSNH_ALL", nsnh_all },
-	{ "CFGI_CD", cfgi_cd },
-	{ "CFGI_CD_ALL", cfgi_cd_all },
-	{ "ATC_INV", atc_inv },
 };
 
 static const unsigned int batches[] = { 1, 8, 64, 256 };
@@ -181,17 +118,17 @@ static int forward_threads_sample(void *data)
 	return bench_threads(batch->threads, send_batches, batch);
 }
 
-static void fill(struct batch *batch, unsigned int kind, unsigned int num)
+static void fill(struct batch *batch, const struct rig_kind *kind, unsigned int num)
 {
 	unsigned int i;
 
 	batch->num = num;
 	batch->repeat = FORWARD_OPS / num;
 	for (i = 0; i < num; i++)
-		batch->commands[i] = kinds[kind].make(i);
+		batch->commands[i] = kind->make(&rig, i);
 }
 
-static int forward_kind(const struct bench_options *options, unsigned int kind)
+static int forward_kind(const struct rig_kind *kind)
 {
 	static struct batch batch;
 	char name[64];
@@ -201,7 +138,7 @@ static int forward_kind(const struct bench_options *options, unsigned int kind)
 	for (i = 0; i < VN_ARRAY_SIZE(batches) && !ret; i++) {
 		fill(&batch, kind, batches[i]);
 		snprintf(name, sizeof(name), "forward/%s/batch-%u/devices-%u",
-			 kinds[kind].name, batches[i], rig.nr_devices);
+			 kind->name, batches[i], rig.nr_devices);
 		ret = meter_case(name, SAMPLES, batch.num * batch.repeat,
 				 forward_sample, &batch);
 	}
@@ -211,6 +148,7 @@ static int forward_kind(const struct bench_options *options, unsigned int kind)
 /* The same number of commands, by each of 1 and 2 threads */
 static int forward_threads(const struct bench_options *options)
 {
+	const struct rig_kind *kind = &rig.arch->kinds[0];
 	static struct batch batch;
 	char name[64];
 	unsigned int i;
@@ -219,11 +157,11 @@ static int forward_threads(const struct bench_options *options)
 	for (i = 0; i < VN_ARRAY_SIZE(batches) && !ret; i++) {
 		for (batch.threads = 1; batch.threads <= options->threads && !ret;
 		     batch.threads++) {
-			fill(&batch, 0, batches[i]);
+			fill(&batch, kind, batches[i]);
 			batch.repeat *= 4;
 			snprintf(name, sizeof(name),
-				 "forward/NH_VA/batch-%u/threads-%u", batches[i],
-				 batch.threads);
+				 "forward/%s/batch-%u/threads-%u", kind->name,
+				 batches[i], batch.threads);
 			ret = meter_case(name, SAMPLES,
 					 batch.num * batch.repeat * batch.threads,
 					 forward_threads_sample, &batch);
@@ -235,34 +173,31 @@ static int forward_threads(const struct bench_options *options)
 /* The guest's entry lets the device translate, so that there is an ATC. */
 static int enable_ats(void)
 {
-	uint64_t ste[2];
+	struct vn_context context;
 	unsigned int i;
 	int ret;
 
 	rig.guest.ats = true;
-	vn_guest_ste(&rig.guest, ste);
+	context = rig_context(&rig);
 	ret = vn_device_enable_ats(&rig.devices[0], true);
 	for (i = 0; i < rig.nr_devices && !ret; i++)
-		ret = rig.driver->set(&rig, i, ste);
+		ret = rig.driver->set(&rig, i, &context);
 	return ret;
-}
-
-static bool is_atc(unsigned int kind)
-{
-	return kinds[kind].make == atc_inv;
 }
 
 static int forward_devices(const struct bench_options *options, unsigned int num)
 {
+	const struct rig_kind *kind;
 	unsigned int i;
 	int ret;
 
 	ret = open_rig(options, num, false);
-	for (i = 0; i < VN_ARRAY_SIZE(kinds) && !ret; i++) {
-		if (is_atc(i))
+	for (i = 0; !ret && i < rig.arch->nr_kinds; i++) {
+		kind = &rig.arch->kinds[i];
+		if (kind->ats && !rig.guest.ats)
 			ret = enable_ats();
 		if (!ret)
-			ret = forward_kind(options, i);
+			ret = forward_kind(kind);
 		if (!i && !ret && options->threads > 1 && num == 1)
 			ret = forward_threads(options);
 	}
@@ -285,7 +220,7 @@ int bench_forward(const struct bench_options *options)
 /* --- Faults ---------------------------------------------------------------- */
 
 struct faults {
-	uint64_t names[BURST];
+	uint64_t names[RIG_FAULTS];
 	unsigned int num;
 };
 
@@ -327,7 +262,7 @@ static int fault_case(const char *name, unsigned int num, unsigned int samples)
 	struct faults faults = { .num = num };
 	struct vn_access access = {
 		.op = VN_OP_WRITE,
-		.flags = VN_ACCESS_STALL,
+		.flags = rig.arch->fault_flags,
 		.iova = RIG_IOVA,
 		.length = num * sizeof(uint64_t),
 		.outstanding = num,
@@ -344,7 +279,7 @@ static int fault_case(const char *name, unsigned int num, unsigned int samples)
 		ret = rig.driver->answer(&rig, faults.names, num, false);
 	if (!ret)
 		ret = vn_testdev_wait(device, CHANNEL, VN_TIMEOUT_MS, &status);
-	if (!ret && status.error != VN_ERROR_ABORTED)
+	if (!ret && status.error != rig.arch->fault_error)
 		ret = vn_fail(-EPROTO, "an access that was aborted ended otherwise: %s",
 			      vn_channel_error_name(status.error));
 	return ret;
@@ -359,9 +294,11 @@ static int fault_devices(const struct bench_options *options, unsigned int num)
 	snprintf(name, sizeof(name), "fault/single/devices-%u", num);
 	if (!ret)
 		ret = fault_case(name, 1, FAULT_SAMPLES);
-	snprintf(name, sizeof(name), "fault/burst-%u/devices-%u", BURST, num);
-	if (!ret)
-		ret = fault_case(name, BURST, BURST_SAMPLES);
+	if (!ret) {
+		snprintf(name, sizeof(name), "fault/burst-%u/devices-%u",
+			 rig.arch->fault_burst, num);
+		ret = fault_case(name, rig.arch->fault_burst, BURST_SAMPLES);
+	}
 	rig_close(&rig);
 	return ret;
 }
@@ -378,24 +315,24 @@ int bench_fault(const struct bench_options *options)
 	return ret;
 }
 
-/* --- Stream table entries --------------------------------------------------- */
+/* --- Contexts -------------------------------------------------------------- */
 
 /* Which of the three is measured; all have to be done. */
 struct steps {
-	uint64_t one[2];
-	uint64_t other[2];
+	struct vn_context one;
+	struct vn_context other;
 	bool set;
 	bool replace;
 	bool clear;
 };
 
-static int set_step(bool measured, const uint64_t ste[2])
+static int set_step(bool measured, const struct vn_context *context)
 {
 	int ret;
 
 	if (measured)
 		meter_start();
-	ret = rig.driver->set(&rig, 0, ste);
+	ret = rig.driver->set(&rig, 0, context);
 	if (measured)
 		meter_stop();
 	return ret;
@@ -420,9 +357,9 @@ static int bind_sample(void *data)
 	int ret = 0;
 
 	for (i = 0; i < BIND_OPS && !ret; i++) {
-		ret = set_step(steps->set, steps->one);
+		ret = set_step(steps->set, &steps->one);
 		if (!ret)
-			ret = set_step(steps->replace, steps->other);
+			ret = set_step(steps->replace, &steps->other);
 		if (!ret)
 			ret = clear_step(steps->clear);
 	}
@@ -433,25 +370,24 @@ int bench_bind(const struct bench_options *options)
 {
 	struct steps steps = { .set = true };
 	uint64_t table;
+	size_t size;
 	int ret;
 
 	ret = open_rig(options, 1, false);
 	if (ret)
 		goto out;
-	vn_guest_ste(&rig.guest, steps.one);
+	steps.one = rig_context(&rig);
 	table = rig.guest.cd;
-	/* Another table with the same descriptor */
-	rig.guest.cd = vn_vm_alloc(&rig.vm, VN_CD_SIZE, VN_PAGE);
-	memcpy(vn_vm_va(&rig.vm, rig.guest.cd), vn_vm_va(&rig.vm, table), VN_CD_SIZE);
-	vn_guest_ste(&rig.guest, steps.other);
+	size = rig.arch->table_size;
+	/* Another table that says the same */
+	rig.guest.cd = vn_vm_alloc(&rig.vm, size, VN_PAGE);
+	memcpy(vn_vm_va(&rig.vm, rig.guest.cd), vn_vm_va(&rig.vm, table), size);
+	steps.other = rig_context(&rig);
 	ret = rig.driver->clear(&rig, 0);
 	if (!ret)
 		ret = meter_case("bind/set", SAMPLES, BIND_OPS, bind_sample, &steps);
-	steps = (struct steps){
-		.one = { steps.one[0], steps.one[1] },
-		.other = { steps.other[0], steps.other[1] },
-		.replace = true,
-	};
+	steps.set = false;
+	steps.replace = true;
 	if (!ret)
 		ret = meter_case("bind/replace", SAMPLES, BIND_OPS, bind_sample,
 				 &steps);

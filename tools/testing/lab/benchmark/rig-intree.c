@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The virtual machine by iommufd: a parent HWPT is stage 2, a vIOMMU is the virtual
- * SMMU, a vDEVICE gives a device its StreamID, a nested HWPT is a stream table entry,
+ * The virtual machine by iommufd: a parent HWPT is stage 2, a nested HWPT is a context,
  * and a fault queue reports recoverable faults.
  */
 #include <errno.h>
@@ -16,68 +15,50 @@
 #include "rig.h"
 #include "util.h"
 
-/* Headers of Linux before 6.13 have none of these. */
-#ifndef IOMMU_VIOMMU_ALLOC
-#define IOMMU_VIOMMU_ALLOC	_IO(IOMMUFD_TYPE, 0x90)
-#define IOMMU_VDEVICE_ALLOC	_IO(IOMMUFD_TYPE, 0x91)
-#define IOMMU_VIOMMU_TYPE_ARM_SMMUV3			1
-#define IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3		1
-#define IOMMU_HWPT_DATA_ARM_SMMUV3			2
-
-struct iommu_viommu_alloc {
-	__u32 size;
-	__u32 flags;
-	__u32 type;
-	__u32 dev_id;
-	__u32 hwpt_id;
-	__u32 out_viommu_id;
-};
-
-struct iommu_vdevice_alloc {
-	__u32 size;
-	__u32 viommu_id;
-	__u32 dev_id;
-	__u32 out_vdevice_id;
-	__aligned_u64 virt_id;
-};
-
-struct iommu_hwpt_arm_smmuv3 {
-	__aligned_le64 ste[2];
-};
-
-struct iommu_hw_info_arm_smmuv3 {
-	__u32 flags;
-	__u32 __reserved;
-	__u32 idr[6];
-	__u32 iidr;
-	__u32 aidr;
-};
-#endif
-
 static struct vn_vm_ops intree_vm;
 static struct rig *the_rig;
 
-static int alloc_hwpt(struct rig *rig, struct vn_device *device, uint32_t pt,
-		      uint32_t flags, const struct iommu_hwpt_arm_smmuv3 *data,
+static int alloc_hwpt(struct rig *rig, struct iommu_hwpt_alloc *alloc,
 		      uint32_t *id)
 {
+	alloc->size = sizeof(*alloc);
+	if (ioctl(rig->vm.fd, IOMMU_HWPT_ALLOC, alloc))
+		return vn_fail(-errno, "IOMMU_HWPT_ALLOC: %m");
+	*id = alloc->out_hwpt_id;
+	return 0;
+}
+
+int rig_alloc_nested(struct rig *rig, unsigned int i, uint32_t pt, uint32_t type,
+		     const void *data, size_t len, uint32_t *hwpt)
+{
 	struct iommu_hwpt_alloc alloc = {
-		.size = sizeof(alloc),
-		.flags = flags,
-		.dev_id = device->iommufd_id,
+		.flags = rig->fault_queue ? IOMMU_HWPT_FAULT_ID_VALID : 0,
+		.dev_id = rig->devices[i].iommufd_id,
 		.pt_id = pt,
-		.data_type = data ? IOMMU_HWPT_DATA_ARM_SMMUV3 :
-				    IOMMU_HWPT_DATA_NONE,
-		.data_len = data ? sizeof(*data) : 0,
+		.data_type = type,
+		.data_len = len,
 		.data_uptr = (uintptr_t)data,
-		.fault_id = flags & IOMMU_HWPT_FAULT_ID_VALID ?
-				    rig->fault_queue : 0,
+		.fault_id = rig->fault_queue,
 	};
 
-	if (ioctl(rig->vm.fd, IOMMU_HWPT_ALLOC, &alloc))
-		return vn_fail(-errno, "%s: IOMMU_HWPT_ALLOC: %m", device->pci.name);
-	*id = alloc.out_hwpt_id;
-	return 0;
+	return alloc_hwpt(rig, &alloc, hwpt);
+}
+
+int rig_hwpt_invalidate(struct rig *rig, uint32_t id, uint32_t type,
+			const void *entries, size_t len, uint32_t num)
+{
+	struct iommu_hwpt_invalidate invalidate = {
+		.size = sizeof(invalidate),
+		.hwpt_id = id,
+		.data_uptr = (uintptr_t)entries,
+		.data_type = type,
+		.entry_len = len,
+		.entry_num = num,
+	};
+
+	if (ioctl(rig->vm.fd, IOMMU_HWPT_INVALIDATE, &invalidate))
+		return vn_fail(-errno, "IOMMU_HWPT_INVALIDATE: %m");
+	return invalidate.entry_num == num ? 0 : -EIO;
 }
 
 static int destroy(struct rig *rig, uint32_t id)
@@ -93,12 +74,16 @@ static int destroy(struct rig *rig, uint32_t id)
 static int intree_attach(struct vn_vm *vm, struct vn_device *device)
 {
 	struct rig *rig = the_rig;
+	struct iommu_hwpt_alloc alloc = {
+		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.pt_id = vm->ioas,
+	};
 	int ret;
 
 	ret = vn_iommufd_bind(vm, device);
+	alloc.dev_id = device->iommufd_id;
 	if (!ret && !rig->parent)
-		ret = alloc_hwpt(rig, device, vm->ioas,
-				 IOMMU_HWPT_ALLOC_NEST_PARENT, NULL, &rig->parent);
+		ret = alloc_hwpt(rig, &alloc, &rig->parent);
 	return ret ? ret : vn_iommufd_attach(device, rig->parent);
 }
 
@@ -115,62 +100,42 @@ static int intree_open(struct rig *rig)
 	return ret;
 }
 
+/* Which IOMMU there is, and what the guest is told of it */
 static int get_info(struct rig *rig)
 {
-	struct iommu_hw_info_arm_smmuv3 smmu = {};
+	const struct rig_arch *const *arch;
+	uint64_t data[16] = {};
 	struct iommu_hw_info info = {
 		.size = sizeof(info),
 		.dev_id = rig->devices[0].iommufd_id,
-		.data_len = sizeof(smmu),
-		.data_uptr = (uintptr_t)&smmu,
+		.data_len = sizeof(data),
+		.data_uptr = (uintptr_t)data,
 	};
-	struct vfio_nested_info_smmuv3 same = {};
 
 	if (ioctl(rig->vm.fd, IOMMU_GET_HW_INFO, &info))
 		return vn_fail(-errno, "IOMMU_GET_HW_INFO: %m");
-	memcpy(same.idr, smmu.idr, sizeof(same.idr));
-	rig->guest.arch = vn_arch_of(VFIO_NESTED_BACKEND_SMMUV3);
-	vn_smmuv3_parse(&rig->guest.smmu, &same);
-	return 0;
-}
-
-static int make_viommu(struct rig *rig)
-{
-	struct iommu_viommu_alloc alloc = {
-		.size = sizeof(alloc),
-		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
-		.dev_id = rig->devices[0].iommufd_id,
-		.hwpt_id = rig->parent,
-	};
-
-	if (ioctl(rig->vm.fd, IOMMU_VIOMMU_ALLOC, &alloc))
-		return vn_fail(-errno,
-			       "IOMMU_VIOMMU_ALLOC: %m (the in-tree driver wants stage-2 force-write-back, or CANWBS)");
-	rig->viommu = alloc.out_viommu_id;
-	return 0;
+	for (arch = rig_archs; *arch; arch++) {
+		if ((*arch)->hw_info != info.out_data_type)
+			continue;
+		rig->arch = *arch;
+		rig->guest.arch = vn_arch_of(rig->arch->backend);
+		rig->arch->read_hw_info(rig, data);
+		return 0;
+	}
+	return vn_fail(-EOPNOTSUPP, "an IOMMU of an unknown kind (%u)",
+		       info.out_data_type);
 }
 
 static int intree_join(struct rig *rig, unsigned int i)
 {
-	struct iommu_vdevice_alloc alloc = {
-		.size = sizeof(alloc),
-		.dev_id = rig->devices[i].iommufd_id,
-		.virt_id = RIG_STREAM(i),
-	};
 	int ret;
 
-	if (!rig->viommu) {
+	if (!i) {
 		ret = get_info(rig);
-		if (!ret)
-			ret = make_viommu(rig);
 		if (ret)
 			return ret;
 	}
-	alloc.viommu_id = rig->viommu;
-	if (ioctl(rig->vm.fd, IOMMU_VDEVICE_ALLOC, &alloc))
-		return vn_fail(-errno, "%s: IOMMU_VDEVICE_ALLOC: %m",
-			       rig->devices[i].pci.name);
-	return 0;
+	return rig->arch->join ? rig->arch->join(rig, i) : 0;
 }
 
 static int move_to(struct rig *rig, unsigned int i, uint32_t hwpt)
@@ -185,15 +150,13 @@ static int move_to(struct rig *rig, unsigned int i, uint32_t hwpt)
 	return old ? destroy(rig, old) : 0;
 }
 
-static int intree_set(struct rig *rig, unsigned int i, const uint64_t ste[2])
+static int intree_set(struct rig *rig, unsigned int i,
+		      const struct vn_context *context)
 {
-	const struct iommu_hwpt_arm_smmuv3 data = { .ste = { ste[0], ste[1] } };
 	uint32_t hwpt = 0;
 	int ret;
 
-	ret = alloc_hwpt(rig, &rig->devices[i], rig->viommu,
-			 rig->fault_queue ? IOMMU_HWPT_FAULT_ID_VALID : 0, &data,
-			 &hwpt);
+	ret = rig->arch->alloc(rig, i, context, &hwpt);
 	return ret ? ret : move_to(rig, i, hwpt);
 }
 
@@ -202,22 +165,10 @@ static int intree_clear(struct rig *rig, unsigned int i)
 	return move_to(rig, i, 0);
 }
 
-static int intree_invalidate(struct rig *rig,
-			     const struct vfio_nested_command_smmuv3 *commands,
+static int intree_invalidate(struct rig *rig, const struct vn_command *commands,
 			     uint32_t num)
 {
-	struct iommu_hwpt_invalidate invalidate = {
-		.size = sizeof(invalidate),
-		.hwpt_id = rig->viommu,
-		.data_uptr = (uintptr_t)commands,
-		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
-		.entry_len = sizeof(*commands),
-		.entry_num = num,
-	};
-
-	if (ioctl(rig->vm.fd, IOMMU_HWPT_INVALIDATE, &invalidate))
-		return vn_fail(-errno, "IOMMU_HWPT_INVALIDATE: %m");
-	return invalidate.entry_num == num ? 0 : -EIO;
+	return rig->arch->invalidate(rig, commands, num);
 }
 
 static int intree_prepare_faults(struct rig *rig)

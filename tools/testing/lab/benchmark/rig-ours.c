@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "capability.h"
 #include "fault.h"
 #include "rig.h"
 #include "util.h"
@@ -21,12 +22,21 @@ static int ours_open(struct rig *rig)
 
 static int ours_join(struct rig *rig, unsigned int i)
 {
-	return vn_guest_bind(&rig->guest, &rig->devices[i], RIG_STREAM(i));
+	struct vn_device *device = &rig->devices[i];
+	int ret;
+
+	ret = vn_guest_bind(&rig->guest, device, RIG_STREAM(i));
+	/* What a guest does that wants page requests; others stall. */
+	if (!ret && rig->guest.ring.map && !rig->guest.arch->page_requests)
+		ret = vn_device_enable_pri(device, RIG_FAULTS);
+	return ret;
 }
 
-static int ours_set(struct rig *rig, unsigned int i, const uint64_t ste[2])
+static int ours_set(struct rig *rig, unsigned int i,
+		    const struct vn_context *context)
 {
-	return vn_nested_set_ste(rig->guest.fd, RIG_STREAM(i), ste);
+	return vn_nested_set_data(rig->guest.fd, RIG_STREAM(i), context->type,
+				  &context->data, context->len);
 }
 
 static int ours_clear(struct rig *rig, unsigned int i)
@@ -35,14 +45,13 @@ static int ours_clear(struct rig *rig, unsigned int i)
 				     VFIO_NESTED_CONTEXT_CLEAR);
 }
 
-static int ours_invalidate(struct rig *rig,
-			   const struct vfio_nested_command_smmuv3 *commands,
+static int ours_invalidate(struct rig *rig, const struct vn_command *commands,
 			   uint32_t num)
 {
 	uint32_t done = num;
 	int ret;
 
-	ret = vn_nested_invalidate(rig->guest.fd, commands, &done);
+	ret = vn_guest_commands(&rig->guest, commands, &done);
 	return !ret && done != num ? -EIO : ret;
 }
 

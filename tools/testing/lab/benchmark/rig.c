@@ -9,6 +9,8 @@
 #define PAGE_BITS	12
 #define VA_BITS		48
 
+const struct rig_arch *const rig_archs[] = { &rig_smmuv3, &rig_vtd, NULL };
+
 /* The first makes accesses; the others need no engine, and no place in memory. */
 static int open_device(struct rig *rig, unsigned int i, const char *name)
 {
@@ -34,14 +36,36 @@ static int make_tables(struct rig *rig, bool faults)
 
 	ret = vn_guest_stage1(&rig->guest, PAGE_BITS, VA_BITS, RIG_ASID);
 	if (!ret && faults)
-		vn_guest_stalls(&rig->guest);
+		rig->arch->prepare_faults(rig);
 	return ret;
+}
+
+static int join(struct rig *rig, unsigned int i)
+{
+	const struct rig_arch *const *arch;
+	int ret;
+
+	ret = rig->driver->join(rig, i);
+	if (ret)
+		return ret;
+	for (arch = rig_archs; *arch; arch++)
+		if ((*arch)->backend == rig->guest.arch->backend)
+			rig->arch = *arch;
+	return 0;
+}
+
+struct vn_context rig_context(const struct rig *rig)
+{
+	struct vn_context context = {};
+
+	rig->guest.arch->context(&rig->guest, &context);
+	return context;
 }
 
 int rig_open(struct rig *rig, const struct rig_driver *driver,
 	     char names[][VN_PCI_NAME_LEN], unsigned int num, bool faults)
 {
-	uint64_t ste[2];
+	struct vn_context context;
 	unsigned int i;
 	int ret;
 
@@ -58,13 +82,15 @@ int rig_open(struct rig *rig, const struct rig_driver *driver,
 		if (ret)
 			break;
 		rig->nr_devices++;
-		ret = driver->join(rig, i);
+		ret = join(rig, i);
 	}
 	if (!ret)
 		ret = make_tables(rig, faults);
-	vn_guest_ste(&rig->guest, ste);
+	if (ret)
+		return ret;
+	context = rig_context(rig);
 	for (i = 0; i < num && !ret; i++)
-		ret = driver->set(rig, i, ste);
+		ret = driver->set(rig, i, &context);
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A virtual machine with a virtual SMMUv3, on either of two host drivers: this
+ * A virtual machine with a virtual IOMMU, on either of two host drivers: this
  * project's by /dev/vfio-nested, or the kernel's own by iommufd. What the guest has
  * (its tables, its commands) and what the devices do is the same.
  */
@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 #include "guest.h"
+#include "testdev.h"
 
-/* The StreamID of device @i in the guest */
+/* The StreamID of device @i in the guest, on VT-d its source-id */
 #define RIG_STREAM(i)		(0x100 + (i))
 #define RIG_ASID		7
 /* Nothing is mapped there. */
@@ -25,13 +26,64 @@
 struct rig;
 
 /**
+ * struct rig_kind - a kind of a guest's commands
+ * @name: for the names of cases
+ * @make: number @i of a batch
+ * @ats: of devices that translate by themselves, which is not so before
+ */
+struct rig_kind {
+	const char *name;
+	struct vn_command (*make)(const struct rig *rig, unsigned int i);
+	bool ats;
+};
+
+/**
+ * struct rig_arch - what is different with the architecture
+ * @backend: enum vfio_nested_backend
+ * @kinds: those with @ats are the last
+ * @nr_kinds: their number
+ * @table_size: bytes of what guest.cd points to
+ * @fault_flags: of an access that waits where nothing is mapped
+ * @fault_error: how it ends if that is not to be tried again
+ * @fault_burst: so many may wait at once
+ * @prepare_faults: the guest's part of that
+ * @hw_info: in-tree: type of the ID registers
+ * @read_hw_info: they become the guest's
+ * @join: in-tree: see struct rig_driver, after the device is attached to stage 2
+ * @alloc: in-tree: a nested HWPT for a context of device @i
+ * @invalidate: in-tree: see struct rig_driver
+ */
+struct rig_arch {
+	uint32_t backend;
+	const struct rig_kind *kinds;
+	unsigned int nr_kinds;
+	size_t table_size;
+	uint32_t fault_flags;
+	enum vn_channel_error fault_error;
+	unsigned int fault_burst;
+	void (*prepare_faults)(struct rig *rig);
+	uint32_t hw_info;
+	void (*read_hw_info)(struct rig *rig, const void *data);
+	int (*join)(struct rig *rig, unsigned int i);
+	int (*alloc)(struct rig *rig, unsigned int i,
+		     const struct vn_context *context, uint32_t *hwpt);
+	int (*invalidate)(struct rig *rig, const struct vn_command *commands,
+			  uint32_t num);
+};
+
+/* In no order; the last one is NULL. */
+extern const struct rig_arch *const rig_archs[];
+extern const struct rig_arch rig_smmuv3;
+extern const struct rig_arch rig_vtd;
+
+/**
  * struct rig_driver - one of the two host drivers
  * @name: "ours" or "intree"
  * @vfio_driver: what devices have to be bound to
  * @open: an address space, with VFIO's interface that is asked for
  * @join: a device that is open becomes number @i of the virtual machine's; the first
- *	time it also finds out what the SMMU can do
- * @set: the device's stream table entry, in place of what was there
+ *	time it also finds out what the IOMMU is and can do
+ * @set: the device's context, in place of what was there
  * @clear: back to stage 2 alone
  * @invalidate: all of the guest's commands
  * @prepare_faults: recoverable faults are to be reported from now on; before the
@@ -46,10 +98,10 @@ struct rig_driver {
 	const char *vfio_driver;
 	int (*open)(struct rig *rig);
 	int (*join)(struct rig *rig, unsigned int i);
-	int (*set)(struct rig *rig, unsigned int i, const uint64_t ste[2]);
+	int (*set)(struct rig *rig, unsigned int i,
+		   const struct vn_context *context);
 	int (*clear)(struct rig *rig, unsigned int i);
-	int (*invalidate)(struct rig *rig,
-			  const struct vfio_nested_command_smmuv3 *commands,
+	int (*invalidate)(struct rig *rig, const struct vn_command *commands,
 			  uint32_t num);
 	int (*prepare_faults)(struct rig *rig);
 	int (*wait)(struct rig *rig, uint64_t *faults, unsigned int max);
@@ -62,6 +114,7 @@ extern const struct rig_driver rig_intree;
 
 struct rig {
 	const struct rig_driver *driver;
+	const struct rig_arch *arch;
 	struct vn_vm vm;
 	/* Its nested fd is for "ours" only. */
 	struct vn_guest guest;
@@ -82,5 +135,13 @@ struct rig {
 int rig_open(struct rig *rig, const struct rig_driver *driver,
 	     char names[][VN_PCI_NAME_LEN], unsigned int num, bool faults);
 void rig_close(struct rig *rig);
+/* What the guest's tables are for a device */
+struct vn_context rig_context(const struct rig *rig);
+/* In-tree: a nested HWPT on @pt, for device @i; @data is the architecture's. */
+int rig_alloc_nested(struct rig *rig, unsigned int i, uint32_t pt, uint32_t type,
+		     const void *data, size_t len, uint32_t *hwpt);
+/* In-tree: @num entries of @len bytes for a HWPT or a vIOMMU, all of which are taken */
+int rig_hwpt_invalidate(struct rig *rig, uint32_t id, uint32_t type,
+			const void *entries, size_t len, uint32_t num);
 
 #endif /* BENCH_RIG_H */
