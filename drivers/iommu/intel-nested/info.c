@@ -105,7 +105,7 @@ static u32 guest_pasid_bits(struct device *dev)
  * intel-iommu has enabled page requests in the function if it can handle them. Those of
  * a virtual function come through the physical one, and are not handled.
  */
-bool vtd_has_page_requests(struct device *dev)
+static bool has_page_requests(struct device *dev)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
 
@@ -129,7 +129,7 @@ int vtd_limits_of(struct device *dev, struct vtd_limits *limits)
 		limits->ecap |= ECAP_DT;
 	if (limits->pasid_bits)
 		limits->ecap |= ECAP_PASID | PSS(limits->pasid_bits);
-	if (vtd_has_page_requests(dev))
+	if (has_page_requests(dev))
 		limits->ecap |= ECAP_PRS;
 	return 0;
 }

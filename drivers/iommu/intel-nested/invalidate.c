@@ -16,9 +16,14 @@
 
 #include "vtd.h"
 
+/* Whatever domain id an entry has; others are 16 bits wide. */
+#define ANY_DID		-1
+
 static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
-			const struct vtd_range *range)
+			int did, const struct vtd_range *range)
 {
+	if (did != ANY_DID && did != shadow->entry.did)
+		return 0;
 	/* What is not in force, or has no stage 1, has nothing in caches. */
 	if (shadow->entry.kind != VTD_STAGE1 ||
 	    (!shadow->attached && vdev->rid_shadow != shadow))
@@ -26,29 +31,15 @@ static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
 	return vtd_flush(vdev->viommu, shadow->domain, range);
 }
 
-static int flush_pasid(struct vtd_dev *vdev, u32 pasid,
+static int flush_pasid(struct vtd_dev *vdev, u32 pasid, int did,
 		       const struct vtd_range *range)
 {
 	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, pasid);
 
-	return shadow ? flush_shadow(vdev, shadow, range) : 0;
+	return shadow ? flush_shadow(vdev, shadow, did, range) : 0;
 }
 
-static int flush_device(struct vtd_dev *vdev, const struct vtd_range *range)
-{
-	struct vtd_shadow *shadow;
-	unsigned long pasid;
-	int ret;
-
-	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		ret = flush_shadow(vdev, shadow, range);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static int flush_domain(struct vtd_dev *vdev, u16 did,
+static int flush_device(struct vtd_dev *vdev, int did,
 			const struct vtd_range *range)
 {
 	struct vtd_shadow *shadow;
@@ -56,9 +47,7 @@ static int flush_domain(struct vtd_dev *vdev, u16 did,
 	int ret;
 
 	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		if (shadow->entry.did != did)
-			continue;
-		ret = flush_shadow(vdev, shadow, range);
+		ret = flush_shadow(vdev, shadow, did, range);
 		if (ret)
 			return ret;
 	}
@@ -68,8 +57,6 @@ static int flush_domain(struct vtd_dev *vdev, u16 did,
 /* What a command that names no device does to each of them. */
 static int each_device(struct vtd_dev *vdev, const struct vtd_command *command)
 {
-	struct vtd_shadow *shadow;
-
 	switch (command->kind) {
 	case VTD_CMD_SYNC_ALL:
 	case VTD_CMD_SYNC_DOMAIN:
@@ -77,14 +64,12 @@ static int each_device(struct vtd_dev *vdev, const struct vtd_command *command)
 	case VTD_CMD_SYNC_PASID:
 		return vtd_sync_pasid(vdev, command->pasid);
 	case VTD_CMD_FLUSH_ALL:
-		return flush_device(vdev, &command->range);
+		return flush_device(vdev, ANY_DID, &command->range);
 	case VTD_CMD_FLUSH_DOMAIN:
-		return flush_domain(vdev, command->did, &command->range);
+		return flush_device(vdev, command->did, &command->range);
 	case VTD_CMD_FLUSH_PASID:
-		shadow = xa_load(&vdev->state->shadows, command->pasid);
-		if (!shadow || shadow->entry.did != command->did)
-			return 0;
-		return flush_shadow(vdev, shadow, &command->range);
+		return flush_pasid(vdev, command->pasid, command->did,
+				   &command->range);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -132,9 +117,10 @@ static int one_device(struct vtd_viommu *viommu,
 
 	switch (command->kind) {
 	case VTD_CMD_FLUSH_DEVICE:
-		return flush_device(vdev, &command->range);
+		return flush_device(vdev, ANY_DID, &command->range);
 	case VTD_CMD_FLUSH_DEVICE_PASID:
-		return flush_pasid(vdev, command->pasid, &command->range);
+		return flush_pasid(vdev, command->pasid, ANY_DID,
+				   &command->range);
 	case VTD_CMD_RESPONSE:
 		return answer(viommu, binding, command);
 	default:
@@ -261,7 +247,7 @@ static int generic_command(struct vtd_viommu *viommu, const void *data,
 	vdev = binding->backend_data;
 	if (vdev->state->mode != VTD_MODE_SHADOWS || vdev->state->tables)
 		return -EINVAL;
-	return flush_pasid(vdev, VTD_RID_PASID, &range);
+	return flush_pasid(vdev, VTD_RID_PASID, ANY_DID, &range);
 }
 
 /* The backend's @invalidate_generic */

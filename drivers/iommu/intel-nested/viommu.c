@@ -255,12 +255,12 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 /* Whether intel-iommu gives the hardware a descriptor that it takes. */
 static bool can_flush(struct vtd_viommu *viommu, const struct vtd_range *range)
 {
-	u32 bits = 12 + FIELD_GET(CAP_MAMV, viommu->limits.cap);
+	u32 bits = FIELD_GET(CAP_MAMV, viommu->limits.cap);
 	u64 last = range->address + (range->pages << 12) - 1;
 
 	return compat_iommu_flushes_any_range ||
-	       (range->pages <= 1ULL << FIELD_GET(CAP_MAMV, viommu->limits.cap) &&
-		!((range->address ^ last) >> bits));
+	       (range->pages <= 1ULL << bits &&
+		!((range->address ^ last) >> (12 + bits)));
 }
 
 /**

@@ -195,7 +195,6 @@ int vtd_info(struct device *dev, const struct iommu_nested_policy *policy,
 	     struct iommu_nested_info *info);
 int vtd_limits_of(struct device *dev, struct vtd_limits *limits);
 bool vtd_can_nest(struct device *dev);
-bool vtd_has_page_requests(struct device *dev);
 void vtd_explain(struct device *dev, const struct vtd_limits *limits);
 
 /* viommu.c */

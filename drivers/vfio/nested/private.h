@@ -107,7 +107,6 @@ struct vfio_nested_ioctl {
 long vfio_nested_dispatch(const struct vfio_nested_ioctl *table, size_t num,
 			  void *object, unsigned int cmd, unsigned long arg);
 int vfio_nested_respond(const struct vfio_nested_call *call);
-
 int vfio_nested_respond_info(const struct vfio_nested_call *call,
 			     const struct iommu_nested_info *info, u32 type);
 void vfio_nested_policy_init(struct iommu_nested_policy *policy);
