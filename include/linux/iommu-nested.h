@@ -115,12 +115,11 @@ struct iommu_nested_info {
 /**
  * struct iommu_nested_context - a stage-1 context, copied from the user once
  * @type: enum vfio_nested_context_type
- * @len: bytes of @data that are valid; zero for CLEAR, BYPASS, ABORT
- * @data: what @type says, in the user's own words: nothing of it is checked yet
+ * @data: what @type says, in the user's own words: it is as long as
+ *	iommu_nested_context_len() says, and nothing else of it is checked yet
  */
 struct iommu_nested_context {
 	u32 type;
-	u32 len;
 	union {
 		struct vfio_nested_context_smmuv3 smmuv3;
 		struct vfio_nested_context_vtd vtd;

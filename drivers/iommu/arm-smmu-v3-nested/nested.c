@@ -236,8 +236,6 @@ static int check_context(struct smmu_vdev *vdev,
 	default:
 		return -EOPNOTSUPP;
 	}
-	if (context->len != sizeof(*data))
-		return -EINVAL;
 	limits.eats_allowed = smmu_guest_may_have_ats(vdev->master);
 	ret = smmu_vste_check(data->ste, &limits, kind, &why);
 	if (ret)

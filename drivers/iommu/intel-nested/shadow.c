@@ -310,12 +310,8 @@ int vtd_state_build(struct vtd_dev *vdev, struct vtd_state *state,
 		state->mode = VTD_MODE_ABORT;
 		return 0;
 	case VFIO_NESTED_CONTEXT_VTD:
-		if (context->len != sizeof(context->data.vtd))
-			return -EINVAL;
 		return build_vtd(vdev, state, &context->data.vtd);
 	case VFIO_NESTED_CONTEXT_TABLE:
-		if (context->len != sizeof(context->data.table))
-			return -EINVAL;
 		return build_table(vdev, state, &context->data.table);
 	}
 	return -EOPNOTSUPP;

@@ -48,7 +48,7 @@ static void save_header(struct vfio_nested_state *state,
 		.size = sizeof(*state),
 		.backend = binding->viommu->backend->type,
 		.context_type = binding->context.type,
-		.context_len = binding->context.len,
+		.context_len = iommu_nested_context_len(binding->context.type),
 		.fault_len = sizeof(struct vfio_nested_fault),
 		.page_requests = binding->page_requests,
 	};
@@ -161,7 +161,6 @@ static int parse_context(struct restore *restore)
 	    memchr_inv(state->context + len, 0, sizeof(state->context) - len))
 		return -EINVAL;
 	restore->context.type = state->context_type;
-	restore->context.len = len;
 	memcpy(restore->context.data.bytes, state->context,
 	       sizeof(restore->context.data.bytes));
 	return 0;

@@ -119,14 +119,13 @@ static int copy_context(struct iommu_nested_context *context,
 	if (len < 0)
 		return len;
 	context->type = cmd->type;
-	context->len = len;
-	if (!context->len)
+	if (!len)
 		return cmd->data_len ? -EINVAL : 0;
-	if (cmd->data_len < context->len)
+	if (cmd->data_len < len)
 		return -EINVAL;
 	if (cmd->data_len > VFIO_NESTED_MAX_USER_SIZE)
 		return -E2BIG;
-	return copy_struct_from_user(&context->data, context->len,
+	return copy_struct_from_user(&context->data, len,
 				     u64_to_user_ptr(cmd->data_uptr),
 				     cmd->data_len);
 }
