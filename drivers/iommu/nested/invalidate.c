@@ -92,8 +92,6 @@ static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 	/* They were copied when there was another backend, for which they were short. */
 	if (num * viommu->backend->command_len > IOMMU_NESTED_COMMAND_BATCH_LEN)
 		return -EAGAIN;
-	if (!inv->done)
-		atomic64_inc(&counters->invalidate_calls);
 	if (inv->type == VFIO_NESTED_COMMAND_GENERIC) {
 		done = viommu->backend->invalidate_generic(viommu, cmds, num,
 							   sync, &err);
@@ -224,6 +222,7 @@ int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 	*consumed = 0;
 	if (!num)
 		return 0;
+	atomic64_inc(&viommu->counters.invalidate_calls);
 	if (!entry_len || entry_len > IOMMU_NESTED_COMMAND_MAX_LEN)
 		return -EINVAL;
 

@@ -681,7 +681,7 @@ struct vfio_nested_fault {
  * @flags: zero
  * @bindings: devices bound now
  * @contexts: contexts set, replaced or cleared
- * @invalidate_calls: VFIO_NESTED_INVALIDATE calls that reached a backend
+ * @invalidate_calls: VFIO_NESTED_INVALIDATE calls with commands
  * @commands: commands consumed
  * @commands_refused: commands refused
  * @events: non-recoverable events that the hardware reported for the devices
