@@ -401,10 +401,7 @@ FIXTURE_SETUP(flood)
 	self->victim = NEED_DEVICE(2);
 	unbind_all();
 	start_guest(_metadata, &self->bad, self->flooder, 0);
-	ASSERT_OK(vn_guest_open(&self->good, self->victim->vm));
-	ASSERT_OK(vn_guest_bind(&self->good, self->victim, OTHER_STREAM));
-	ASSERT_OK(vn_guest_stage1(&self->good, vn_guest_granule(&self->good),
-				  VA_BITS, ASID));
+	open_guest(_metadata, &self->good, self->victim, OTHER_STREAM, 0);
 	ASSERT_OK(vn_ring_open(&self->good.ring, self->good.fd, RING, -1));
 	self->page = map_page(_metadata, &self->good, IOVA(0), VN_PROT_RW);
 	ASSERT_OK(vn_guest_translate(&self->bad, STREAM));
@@ -539,10 +536,7 @@ TEST_F_TIMEOUT(flood, one_record_says_so, SLOW)
 		     self->flooder->pci.name);
 	vn_guest_close(&self->bad);
 	ASSERT_OK(vn_nested_unbind(self->flooder->fd));
-	ASSERT_OK(vn_guest_open(&self->bad, self->flooder->vm));
-	ASSERT_OK(vn_guest_bind(&self->bad, self->flooder, STREAM));
-	ASSERT_OK(vn_guest_stage1(&self->bad, vn_guest_granule(&self->bad),
-				  VA_BITS, ASID));
+	open_guest(_metadata, &self->bad, self->flooder, STREAM, 0);
 	ASSERT_OK(vn_ring_open(&self->bad.ring, self->bad.fd,
 			       self->bad.info.ring_entries_max, -1));
 	ASSERT_OK(vn_guest_translate(&self->bad, STREAM));

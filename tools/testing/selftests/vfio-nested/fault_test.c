@@ -842,9 +842,7 @@ TEST_F(fault, before_the_ring)
 
 	vn_guest_close(guest);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	ASSERT_OK(vn_guest_open(guest, self->device->vm));
-	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, self->device, STREAM, 0);
 	vn_guest_stalls(guest);
 	ASSERT_OK(vn_guest_translate(guest, STREAM));
 
@@ -873,9 +871,7 @@ TEST_F(fault, eventfd_and_poll)
 	ASSERT_LE(0, event);
 	vn_guest_close(guest);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	ASSERT_OK(vn_guest_open(guest, self->device->vm));
-	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, self->device, STREAM, 0);
 	vn_guest_stalls(guest);
 	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, event));
 	ASSERT_OK(vn_guest_translate(guest, STREAM));

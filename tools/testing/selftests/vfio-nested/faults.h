@@ -132,10 +132,7 @@ static inline void start_stalls(struct __test_metadata *_metadata,
 				uint32_t stream, uint32_t entries,
 				unsigned int cdmax)
 {
-	vn_nested_unbind(device->fd);
-	ASSERT_OK(vn_guest_open(guest, device->vm));
-	ASSERT_OK(vn_guest_bind(guest, device, stream));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, device, stream, 0);
 	if (cdmax)
 		ASSERT_OK(vn_guest_pasids(guest, cdmax));
 	vn_guest_stalls(guest);
@@ -164,8 +161,6 @@ static inline void stop_guest(struct __test_metadata *_metadata,
 
 /* --- Page requests ---------------------------------------------------------- */
 
-#define THE_PASID	5
-
 /* A guest whose device asks for pages, for itself and for one PASID */
 struct asking {
 	struct vn_device *device;
@@ -184,11 +179,8 @@ static inline void start_asking(struct __test_metadata *_metadata,
 	/* Behaviour that a test asks for would go with the device's start. */
 	ASSERT_OK(vn_engine_revive(device));
 	asking->bad_responses = vn_testdev_count(device, VN_COUNT_BAD_RESPONSES);
-	start_guest(_metadata, guest, device, 0);
-	if (stream != STREAM) {
-		ASSERT_OK(vn_nested_unbind(device->fd));
-		ASSERT_OK(vn_guest_bind(guest, device, stream));
-	}
+	open_guest(_metadata, guest, device, stream, 0);
+	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, -1));
 	ASSERT_OK(vn_guest_pasids(guest, 4));
 	ASSERT_OK(vn_guest_space(guest, &asking->space, THE_PASID, ASID + 1));
 	guest->ats = true;
@@ -215,9 +207,9 @@ static inline void stop_asking(struct __test_metadata *_metadata,
 	EXPECT_OK(vn_testdev_quiet(asking->device));
 }
 
-static inline void ask(struct __test_metadata *_metadata,
-		       struct vn_device *device, unsigned int channel,
-		       uint64_t iova, uint32_t size, uint32_t pasid)
+/* Starts to write where no page is; 0 or a negative error. */
+static inline int start_request(struct vn_device *device, unsigned int channel,
+				uint64_t iova, uint32_t size, uint32_t pasid)
 {
 	const struct vn_access access = {
 		.op = VN_OP_WRITE, .flags = VN_ACCESS_ATS | VN_ACCESS_PRI,
@@ -226,7 +218,14 @@ static inline void ask(struct __test_metadata *_metadata,
 	};
 
 	fill_buffer(device, channel, size);
-	ASSERT_OK(vn_testdev_start(device, channel, &access));
+	return vn_testdev_start(device, channel, &access);
+}
+
+static inline void ask(struct __test_metadata *_metadata,
+		       struct vn_device *device, unsigned int channel,
+		       uint64_t iova, uint32_t size, uint32_t pasid)
+{
+	ASSERT_OK(start_request(device, channel, iova, size, pasid));
 }
 
 static inline struct vfio_nested_fault
@@ -292,9 +291,7 @@ static inline void start_waiting(struct __test_metadata *_metadata,
 {
 	vn_nested_unbind(device->fd);
 	ASSERT_OK(vn_engine_revive(device));
-	ASSERT_OK(vn_guest_open(guest, device->vm));
-	ASSERT_OK(vn_guest_bind(guest, device, stream));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, device, stream, 0);
 	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, entries, -1));
 	if (has_stalls(guest))
 		vn_guest_stalls(guest);

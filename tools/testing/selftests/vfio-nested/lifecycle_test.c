@@ -171,42 +171,42 @@ TEST_F(life, whole)
 	ASSERT_OK(live(&self->life, FAULTED));
 }
 
+/* How far an owner gets */
+struct owner {
+	struct life *life;
+	enum step step;
+};
+
+static int live_until(void *data)
+{
+	struct owner *owner = data;
+
+	return live(owner->life, owner->step);
+}
+
+static void do_everything(void *data)
+{
+	struct life *life = ((struct owner *)data)->life;
+
+	for (;;) {
+		vn_dma_write(&life->device, HOLE);
+		vn_guest_forget(&life->guest);
+		vn_guest_translate(&life->guest, STREAM);
+	}
+}
+
 /* The owner is killed after each step; the next owner starts from nothing. */
 static void kill_at(struct __test_metadata *_metadata, FIXTURE_DATA(life) *self,
 		    enum step step, bool busy)
 {
+	struct owner owner = { .life = &self->life, .step = step };
 	struct life next = {};
-	int ready[2], status;
 	pid_t child;
-	char ok = 0;
 
-	ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		if (live(&self->life, step)) {
-			fprintf(stderr, "# %s\n", vn_reason());
-			_exit(1);
-		}
-		ok = 1;
-		if (write(ready[1], &ok, 1) != 1)
-			_exit(1);
-		while (busy) {
-			vn_dma_write(&self->life.device, HOLE);
-			vn_guest_forget(&self->life.guest);
-			vn_guest_translate(&self->life.guest, STREAM);
-		}
-		pause();
-		_exit(1);
-	}
-	close(ready[1]);
-	EXPECT_EQ(1, read(ready[0], &ok, 1)) TH_LOG("%s", step_names[step]);
-	close(ready[0]);
+	child = start_vmm(_metadata, live_until, busy ? do_everything : NULL, &owner);
 	if (busy)
 		vn_sleep_ms(20);
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_TRUE(WIFSIGNALED(status));
+	kill_vmm(_metadata, child);
 	EXPECT_EQ(self->references, vn_module_references_settle(self->references))
 		TH_LOG("when %s", step_names[step]);
 
@@ -569,8 +569,7 @@ TEST_F_TIMEOUT(reset, in_the_middle_of_everything, SLOW)
 	}
 	for (i = 0; i < 5; i++)
 		EXPECT_OK(vn_device_reset(&life->device, variant->how));
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	kill_vmm(_metadata, child);
 
 	vn_nested_unbind(life->device.fd);
 	ASSERT_OK(vn_nested_bind(life->device.fd, life->guest.fd, STREAM));

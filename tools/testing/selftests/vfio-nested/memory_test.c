@@ -15,7 +15,7 @@ static const struct vn_want wants[] = {
 	{ .engine = VN_TESTDEV },
 };
 
-#define PAGE		4096ULL
+#define PAGE		((uint64_t)VN_PAGE)
 
 static void *new_memory(struct __test_metadata *_metadata, size_t size, int flags)
 {
@@ -50,20 +50,20 @@ static long locked(void)
  */
 TEST_F(vtd, names_that_are_refused_take_nothing_away)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct vn_vm *vm = guest->vm;
 	uint64_t a = new_page(_metadata, guest);
 	unsigned int bits;
 
 	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	EXPECT_EQ(-EINVAL, name(guest, VN_RAM_IPA - PAGE, PAGE, vm->ram));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	EXPECT_EQ(-EINVAL, name(guest, VN_RAM_IPA + vm->ram_size, PAGE, vm->ram));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	EXPECT_EQ(-EINVAL, name(guest, 0, PAGE, vm->ram));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 
 	/* With nothing but the hole */
 	ASSERT_OK(forget(guest, VN_RAM_IPA, vm->ram_size));
@@ -71,29 +71,29 @@ TEST_F(vtd, names_that_are_refused_take_nothing_away)
 		EXPECT_EQ(-EINVAL, name(guest, 0, 1ULL << bits, NULL));
 	for (bits = 30; bits < 57; bits++)
 		EXPECT_EQ(-EINVAL, name(guest, (1ULL << bits) - PAGE, PAGE, vm->ram));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
-	ASSERT_OK(vn_vtd_name_memory(guest));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-	ASSERT_OK(vn_vtd_translate(guest, ID));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
+	ASSERT_OK(name_ram(guest));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_vtd_translate(guest, STREAM));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 }
 
 TEST_F(vtd, what_is_mapped_for_reading_is_not_named)
 {
 	const uint64_t ipa = EXTRA_IPA, size = 8 * PAGE;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = new_memory(_metadata, 2 * size, MAP_SHARED);
 	uint64_t a = new_page(_metadata, guest);
 
 	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), ipa, VN_PAGE, VN_PROT_RW));
 	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
 	ASSERT_OK(vn_vm_map(guest->vm, ipa + size, va + size, size, VN_PROT_READ));
 	EXPECT_EQ(-EPERM, name(guest, ipa + size, size, va + size));
 	EXPECT_EQ(-EPERM, name(guest, ipa, 2 * size, va));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	ASSERT_OK(name(guest, ipa, size, va));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(1), 1).state);
@@ -106,15 +106,15 @@ TEST_F(vtd, what_is_mapped_for_reading_is_not_named)
 TEST_F(vtd, pages_are_those_that_vfio_has_mapped)
 {
 	const uint64_t ipa = EXTRA_IPA, size = 16 * PAGE, hole = 9 * PAGE;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = new_memory(_metadata, size, MAP_PRIVATE);
 	uint64_t a = new_page(_metadata, guest);
 	long before;
 
 	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + hole, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(2), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), ipa + hole, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(2), ipa, VN_PAGE, VN_PROT_RW));
 	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
 	before = locked();
 	ASSERT_LT(0, before);
@@ -124,9 +124,9 @@ TEST_F(vtd, pages_are_those_that_vfio_has_mapped)
 
 	EXPECT_EQ(-EINVAL, name(guest, ipa, size, va));
 	EXPECT_EQ(-EINVAL, name(guest, ipa + hole, PAGE, va + hole));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(2));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(2));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	ASSERT_OK(name(guest, ipa, hole, va));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(2), 5).state);
@@ -142,7 +142,7 @@ TEST_F(vtd, ranges_are_limited)
 	/* The guest's own memory is one of them. */
 	const unsigned int max = 1023;
 	const uint64_t ipa = EXTRA_IPA, size = (max + 1) * PAGE;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = new_memory(_metadata, size, MAP_SHARED);
 	unsigned int i, failed = 0;
 
@@ -154,12 +154,12 @@ TEST_F(vtd, ranges_are_limited)
 	EXPECT_OK(forget(guest, ipa + 500 * PAGE, PAGE));
 	EXPECT_OK(name(guest, ipa + max * PAGE, PAGE, va + max * PAGE));
 	EXPECT_EQ(-ENOSPC, name(guest, ipa + 500 * PAGE, PAGE, va + 500 * PAGE));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + max * PAGE, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + 500 * PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), ipa + max * PAGE, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), ipa + 500 * PAGE, VN_PAGE, VN_PROT_RW));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(0), 1).state);
 	if (is_type1(self))
-		EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+		EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
 	/* With type1 that takes all of the names away. */
 	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
 	EXPECT_EQ(is_type1(self) ? -ENOENT : 0, forget(guest, ipa, PAGE));
@@ -173,7 +173,7 @@ TEST_F(vtd, ranges_are_limited)
 #define RACE_SIZE	(RACE_PAGES * PAGE)
 
 struct race {
-	struct vn_vtd *guest;
+	struct vn_guest *guest;
 	struct vn_device *device;
 	void *va;
 	void *other;
@@ -220,55 +220,67 @@ static void *map_others(void *data)
 	return NULL;
 }
 
+/* Maps and unmaps while threads run: one that keeps the lock, and @num of @run */
+static void race_with_unmaps(struct __test_metadata *_metadata,
+			     FIXTURE_DATA(vtd) *self, void *(*run)(void *),
+			     unsigned int num)
+{
+	struct race race = {
+		.guest = &self->guest,
+		.device = self->device,
+		.va = new_memory(_metadata, RACE_SIZE, MAP_SHARED),
+		.other = new_memory(_metadata, 64 * PAGE, MAP_SHARED),
+	};
+	struct vn_vm *vm = self->guest.vm;
+	uint64_t end = vn_now_ms() + RACE_MS;
+	unsigned int i, rounds = 0;
+	pthread_t threads[1 + num];
+
+	for (i = 0; i <= num; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, i ? run : map_others,
+					    &race));
+	while (vn_now_ms() < end && !vn_read_once(&race.error)) {
+		ASSERT_OK(vn_vm_map(vm, EXTRA_IPA, race.va, RACE_SIZE, VN_PROT_RW));
+		sched_yield();
+		ASSERT_OK(vn_vm_unmap(vm, EXTRA_IPA, RACE_SIZE));
+		rounds++;
+	}
+	vn_write_once(&race.stop, true);
+	for (i = 0; i <= num; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, race.error);
+	EXPECT_LT(0, rounds);
+	ksft_print_msg("%u unmaps against %u threads\n", rounds, num);
+}
+
 /*
  * VFIO unmaps a mapping as soon as nothing of it is pinned, and stops the kernel where it
  * has asked for that too often. The names must not come that fast.
  */
 TEST_F(vtd, names_race_with_unmaps)
 {
-	enum { NAMERS = 12 };
-	struct vn_vtd *guest = &self->guest;
-	struct race race = { .guest = guest };
+	struct vn_guest *guest = &self->guest;
 	uint64_t a = new_page(_metadata, guest);
-	uint64_t end = vn_now_ms() + RACE_MS;
-	pthread_t threads[NAMERS + 1];
-	unsigned int i, rounds = 0;
 
 	NEED_TYPE1();
-	race.va = new_memory(_metadata, RACE_SIZE, MAP_SHARED);
-	race.other = new_memory(_metadata, 64 * PAGE, MAP_SHARED);
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), EXTRA_IPA, VN_PROT_RW));
-	for (i = 0; i <= NAMERS; i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
-					    i ? name_pages : map_others, &race));
-	while (vn_now_ms() < end && !vn_read_once(&race.error)) {
-		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, RACE_SIZE,
-				    VN_PROT_RW));
-		sched_yield();
-		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, RACE_SIZE));
-		rounds++;
-	}
-	vn_write_once(&race.stop, true);
-	for (i = 0; i <= NAMERS; i++)
-		pthread_join(threads[i], NULL);
-	EXPECT_EQ(0, race.error);
-	EXPECT_LT(0, rounds);
-	ksft_print_msg("%u unmaps against %u threads that name\n", rounds, NAMERS);
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), EXTRA_IPA, VN_PAGE, VN_PROT_RW));
+	race_with_unmaps(_metadata, self, name_pages, 12);
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 }
 
+/* What one does, the other may undo at once: any of it can fail. */
 static void *rebind(void *data)
 {
 	struct race *race = data;
-	struct vn_vtd other = *race->guest;
+	struct vn_guest other = *race->guest;
 
 	while (!vn_read_once(&race->stop)) {
 		other.fd = vn_nested_open();
 		vn_nested_unbind(race->device->fd);
-		note(race, vn_nested_bind(race->device->fd, other.fd, ID), -EBUSY);
-		note(race, name(&other, EXTRA_IPA, PAGE, race->va), -EEXIST);
+		vn_nested_bind(race->device->fd, other.fd, STREAM);
+		name(&other, EXTRA_IPA, PAGE, race->va);
 		close(other.fd);
 	}
 	return NULL;
@@ -277,30 +289,8 @@ static void *rebind(void *data)
 /* The same, where each name comes from another virtual IOMMU. */
 TEST_F(vtd, binding_races_with_unmaps)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct race race = { .guest = guest, .device = self->device };
-	uint64_t end = vn_now_ms() + RACE_MS;
-	pthread_t threads[3];
-	unsigned int i, rounds = 0;
-
 	NEED_TYPE1();
-	race.va = new_memory(_metadata, RACE_SIZE, MAP_SHARED);
-	race.other = new_memory(_metadata, 64 * PAGE, MAP_SHARED);
-	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
-					    i ? rebind : map_others, &race));
-	while (vn_now_ms() < end) {
-		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, RACE_SIZE,
-				    VN_PROT_RW));
-		sched_yield();
-		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, RACE_SIZE));
-		rounds++;
-	}
-	vn_write_once(&race.stop, true);
-	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
-		pthread_join(threads[i], NULL);
-	EXPECT_LT(0, rounds);
-	ksft_print_msg("%u unmaps against two threads that bind\n", rounds);
+	race_with_unmaps(_metadata, self, rebind, 2);
 }
 
 /* --- PASIDs of VFIO's ------------------------------------------------------------- */
@@ -334,7 +324,7 @@ static int detach_pasid(struct vn_device *device)
 /* As long as the device is bound they are the guest's. */
 TEST_F(vtd, vfio_attaches_no_pasids)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	int ret;
 
 	if (is_type1(self))
@@ -345,7 +335,7 @@ TEST_F(vtd, vfio_attaches_no_pasids)
 	/* The domain may not be one for PASIDs. */
 	ret = attach_pasid(self->device, guest->vm->ioas);
 	EXPECT_NE(-EBUSY, ret);
-	EXPECT_EQ(ret ? 0 : -EBUSY, vn_vtd_bind(guest, self->device, ID));
+	EXPECT_EQ(ret ? 0 : -EBUSY, vn_guest_bind(guest, self->device, STREAM));
 	EXPECT_EQ(0, ret ? 0 : detach_pasid(self->device));
 	ksft_print_msg("VFIO attaches a PASID: %d\n", ret);
 }
@@ -373,33 +363,33 @@ static int exit_code(struct __test_metadata *_metadata, pid_t child)
 /* Guest memory is that of the process that has named it, also when that is gone. */
 TEST_F(vtd, memory_is_that_of_who_has_named_it)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct vn_vm *vm = guest->vm;
 	uint64_t a = new_page(_metadata, guest);
 
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	EXPECT_EQ(-EFAULT, IN_CHILD(vn_vtd_translate(guest, ID)));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	EXPECT_EQ(-EFAULT, IN_CHILD(vn_vtd_translate(guest, STREAM)));
 	EXPECT_EQ(-EFAULT, IN_CHILD(COMMAND(vn_qi_pasid_cache_all())));
 	/* What does not read it can be done from anywhere. */
 	EXPECT_EQ(0, IN_CHILD(COMMAND(vn_qi_piotlb_all(DID, 0))));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-	EXPECT_OK(vn_vtd_translate(guest, ID));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(vn_vtd_translate(guest, STREAM));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 
 	EXPECT_EQ(0, IN_CHILD(forget(guest, VN_RAM_IPA, vm->ram_size)));
-	EXPECT_EQ(0, IN_CHILD(vn_vtd_name_memory(guest)));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
-	EXPECT_EQ(-EFAULT, vn_vtd_translate(guest, ID));
-	EXPECT_EQ(-EEXIST, vn_vtd_name_memory(guest));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(0, IN_CHILD(name_ram(guest)));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+	EXPECT_EQ(-EFAULT, vn_vtd_translate(guest, STREAM));
+	EXPECT_EQ(-EEXIST, name_ram(guest));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	EXPECT_OK(forget(guest, VN_RAM_IPA, vm->ram_size));
-	EXPECT_OK(vn_vtd_name_memory(guest));
-	EXPECT_OK(vn_vtd_translate(guest, ID));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(name_ram(guest));
+	EXPECT_OK(vn_vtd_translate(guest, STREAM));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 }
 
 /* Ends when @go is closed; what the call has returned is in @done before. */
-static pid_t child_that_calls(struct vn_vtd *guest, int go[2], int done[2])
+static pid_t child_that_calls(struct vn_guest *guest, int go[2], int done[2])
 {
 	pid_t child = fork();
 	int ret;
@@ -417,7 +407,7 @@ static pid_t child_that_calls(struct vn_vtd *guest, int go[2], int done[2])
 TEST_F(vtd, four_processes_can_use_it)
 {
 	enum { CHILDREN = 4 };
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	pid_t children[CHILDREN];
 	int go[CHILDREN][2], done[2], ret, i;
 
@@ -449,63 +439,57 @@ TEST_F(vtd, four_processes_can_use_it)
 	close(done[1]);
 }
 
-/* Names all the time, until it is killed. */
-static void name_for_ever(struct vn_vtd *guest, struct vn_device *device,
-			  void *va, uint64_t size, int ready)
-{
-	bool ok;
+struct namer {
+	FIXTURE_DATA(vtd) *self;
+	void *va;
+	uint64_t size;
+};
 
-	guest->fd = vn_nested_open();
-	ok = guest->fd >= 0 && !vn_vtd_bind(guest, device, ID) &&
-	     !vn_vtd_name_memory(guest) && !vn_vtd_translate(guest, ID);
-	if (write(ready, &ok, 1) != 1 || !ok)
-		_exit(1);
-	for (;;) {
-		if (name(guest, EXTRA_IPA, size, va))
-			_exit(2);
-		if (forget(guest, EXTRA_IPA, size))
-			_exit(3);
-	}
+static int become_namer(void *data)
+{
+	return take_over(((struct namer *)data)->self);
+}
+
+static void name_for_ever(void *data)
+{
+	struct namer *namer = data;
+	struct vn_guest *guest = &namer->self->guest;
+
+	while (!name(guest, EXTRA_IPA, namer->size, namer->va) &&
+	       !forget(guest, EXTRA_IPA, namer->size))
+		;
 }
 
 /* Who names memory is killed, in whatever it does: nothing stays pinned. */
 TEST_F(vtd, killed_while_it_names)
 {
 	const uint64_t size = 0x400000;
-	struct vn_vtd *guest = &self->guest;
-	void *va = new_memory(_metadata, size, MAP_SHARED);
+	struct vn_guest *guest = &self->guest;
+	struct namer namer = {
+		.self = self,
+		.va = new_memory(_metadata, size, MAP_SHARED),
+		.size = size,
+	};
 	uint64_t a = new_page(_metadata, guest);
-	int ready[2], status;
 	unsigned int round;
 	pid_t child;
-	char ok = 0;
 
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_EQ(0, pipe(ready));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
 	for (round = 0; round < 8; round++) {
 		vn_nested_unbind(self->device->fd);
-		vn_vtd_close(guest);
-		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, va, size, VN_PROT_RW));
-		child = fork();
-		ASSERT_LE(0, child);
-		if (!child)
-			name_for_ever(guest, self->device, va, size, ready[1]);
-		ASSERT_EQ(1, read(ready[0], &ok, 1));
-		EXPECT_EQ(1, ok);
+		vn_guest_close(guest);
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, namer.va, size, VN_PROT_RW));
+		child = start_vmm(_metadata, become_namer, name_for_ever, &namer);
 		vn_sleep_ms(7 * round);
-		kill(child, SIGKILL);
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status));
-		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+		kill_vmm(_metadata, child);
+		EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 		/* Once while the device is still bound, and once when it is not */
 		if (round % 2)
 			ASSERT_OK(vn_nested_unbind(self->device->fd));
 		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, size));
 	}
-	close(ready[0]);
-	close(ready[1]);
-	EXPECT_LANDS(VN_NO_PASID, a, a);
-	munmap(va, size);
+	EXPECT_REACHES(VN_NO_PASID, a, a);
+	munmap(namer.va, size);
 }
 
 /* --- Memory that is missing ------------------------------------------------------------ */
@@ -530,7 +514,7 @@ static void *follow_tables(void *data)
 	int ret;
 
 	while (!vn_read_once(&race->stop) && !race->error) {
-		ret = i++ % 2 ? vn_vtd_translate(race->guest, ID) :
+		ret = i++ % 2 ? vn_vtd_translate(race->guest, STREAM) :
 		      vn_vtd_command(race->guest->fd, vn_qi_pasid_cache_all());
 		if (ret)
 			vn_write_once(&race->error, ret);
@@ -541,23 +525,23 @@ static void *follow_tables(void *data)
 /* A guest's tables can be read however often their pages are taken away. */
 TEST_F(vtd, tables_that_are_not_present)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct race race = { .guest = guest };
 	uint64_t a = new_page(_metadata, guest);
 	uint64_t words[VN_VTD_ENTRY_WORDS];
 	pthread_t threads[4];
-	struct vn_fs fs;
+	struct vn_stage1 fs;
 	unsigned int i;
 
 	/* 96 pages of tables, with 6 PASIDs that translate */
-	ASSERT_OK(vn_fs_init(&fs, guest->vm));
-	ASSERT_OK(vn_fs_map(&fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_s1_init(&fs, guest->vm, &vn_s1_x86, 12, VA_BITS));
+	ASSERT_OK(vn_s1_map(&fs, IOVA(0), a, VN_PAGE, VN_PROT_RW));
 	for (i = 1; i <= 96 && has_pasids(self); i++) {
 		vn_pte_first(words, fs.table, DID);
 		ASSERT_OK(vn_vtd_set_entry(guest, i * VN_VTD_PASIDS_PER_TABLE,
 					   i % 16 == 1 ? words : NULL));
 	}
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
 	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
 					    i ? follow_tables : drop_memory, &race));
@@ -566,13 +550,13 @@ TEST_F(vtd, tables_that_are_not_present)
 	for (i = 0; i < VN_ARRAY_SIZE(threads); i++)
 		pthread_join(threads[i], NULL);
 	EXPECT_EQ(0, race.error);
-	EXPECT_OK(vn_vtd_translate(guest, ID));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+	EXPECT_OK(vn_vtd_translate(guest, STREAM));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	if (!has_pasids(self))
 		return;
 	ASSERT_OK(vn_device_enable_pasid(self->device));
-	EXPECT_LANDS(VN_PASID(VN_VTD_PASIDS_PER_TABLE), IOVA(0), a);
-	EXPECT_REFUSED(VN_PASID(2 * VN_VTD_PASIDS_PER_TABLE), IOVA(0));
+	EXPECT_REACHES(VN_PASID(VN_VTD_PASIDS_PER_TABLE), IOVA(0), a);
+	EXPECT_ABORTS(VN_PASID(2 * VN_VTD_PASIDS_PER_TABLE), IOVA(0));
 }
 
 /* Pages that this process has mapped, from /proc/self/maps */
@@ -670,7 +654,4 @@ TEST_F(vtd, the_callers_page)
 	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
 }
 
-int main(int argc, char **argv)
-{
-	return run_vtd_tests(wants, VN_ARRAY_SIZE(wants), argc, argv);
-}
+TEST_MAIN_WITH_DEVICES(wants)

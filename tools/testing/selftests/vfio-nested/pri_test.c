@@ -917,10 +917,7 @@ TEST_F(pri, small_ring)
 	before = vn_testdev_count(self->device, VN_COUNT_PAGE_REQUESTS);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	vn_guest_close(self->guest);
-	ASSERT_OK(vn_guest_open(self->guest, self->device->vm));
-	ASSERT_OK(vn_guest_bind(self->guest, self->device, STREAM));
-	ASSERT_OK(vn_guest_stage1(self->guest, vn_guest_granule(self->guest),
-				  VA_BITS, ASID));
+	open_guest(_metadata, self->guest, self->device, STREAM, 0);
 	self->guest->ats = true;
 	ASSERT_OK(vn_ring_open(&self->guest->ring, self->guest->fd, 8, -1));
 	ASSERT_OK(vn_guest_translate(self->guest, STREAM));

@@ -276,9 +276,7 @@ FIXTURE_SETUP(ring)
 	self->device = NEED_DEVICE(0);
 	unbind_all();
 	NEED_CAP(self->device, EVENTS);
-	ASSERT_OK(vn_guest_open(guest, self->device->vm));
-	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, self->device, STREAM, 0);
 	self->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ASSERT_LE(0, self->eventfd);
 	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, ENTRIES, self->eventfd));
@@ -478,8 +476,7 @@ TEST_F(ring, scribbling_all_the_time)
 			memset(ring->map, byte, ring->setup.mmap_size);
 	}
 	CAUSE_EVENTS(0, 2 * ENTRIES);
-	ASSERT_EQ(0, kill(child, SIGKILL));
-	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	kill_vmm(_metadata, child);
 	EXPECT_EQ(2 * ENTRIES, events(&self->guest));
 }
 
@@ -626,9 +623,7 @@ FIXTURE_SETUP(no_ring)
 	self->device = NEED_DEVICE(0);
 	unbind_all();
 	NEED_CAP(self->device, EVENTS);
-	ASSERT_OK(vn_guest_open(guest, self->device->vm));
-	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
-	ASSERT_OK(vn_guest_stage1(guest, vn_guest_granule(guest), VA_BITS, ASID));
+	open_guest(_metadata, guest, self->device, STREAM, 0);
 	ASSERT_OK(vn_guest_translate(guest, STREAM));
 }
 

@@ -5,10 +5,12 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 
@@ -81,22 +83,31 @@ static inline void unbind_all(void)
 #define IOVA(n)		(0x02000000ULL + (n) * 0x10000ULL)
 #define VA_BITS		48
 #define ASID		7
+#define THE_PASID	5
 /* Records that the ring of start_guest() holds */
 #define RING		64
 
 /*
- * A guest with one device, a ring and a stage 1 that is not in force yet.
- * Granule 0 is the smallest that the IOMMU has.
+ * A guest with one device and a stage 1 that is not in force yet. Granule 0 is the
+ * smallest that the IOMMU has.
  */
+static inline void open_guest(struct __test_metadata *_metadata,
+			      struct vn_guest *guest, struct vn_device *device,
+			      uint32_t stream, unsigned int granule)
+{
+	vn_nested_unbind(device->fd);
+	ASSERT_OK(vn_guest_open(guest, device->vm));
+	ASSERT_OK(vn_guest_bind(guest, device, stream));
+	ASSERT_OK(vn_guest_stage1(guest, granule ?: vn_guest_granule(guest),
+				  VA_BITS, ASID));
+}
+
+/* The same, with a ring */
 static inline void start_guest(struct __test_metadata *_metadata,
 			       struct vn_guest *guest,
 			       struct vn_device *device, unsigned int granule)
 {
-	vn_nested_unbind(device->fd);
-	ASSERT_OK(vn_guest_open(guest, device->vm));
-	ASSERT_OK(vn_guest_bind(guest, device, STREAM));
-	ASSERT_OK(vn_guest_stage1(guest, granule ?: vn_guest_granule(guest),
-				  VA_BITS, ASID));
+	open_guest(_metadata, guest, device, STREAM, granule);
 	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, -1));
 }
 
@@ -129,6 +140,33 @@ static inline uint64_t map_page(struct __test_metadata *_metadata,
 	EXPECT_TRUE(__dma == VN_DMA_FAULT || __dma == VN_DMA_DONE)	\
 		TH_LOG("write: %s", vn_dma_name(__dma));		\
 } while (0)
+
+/*
+ * A process that plays a VMM: it does what @begin says, and when that has succeeded,
+ * @then, or nothing, until it is killed.
+ */
+static inline pid_t start_vmm(struct __test_metadata *_metadata, int (*begin)(void *),
+			      void (*then)(void *), void *data)
+{
+	int ends[2];
+	pid_t child;
+	char ok = 1;
+
+	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (begin(data))
+			fprintf(stderr, "# %s\n", vn_reason());
+		else if (write(ends[1], &ok, 1) == 1)
+			then ? then(data) : (void)pause();
+		_exit(1);
+	}
+	close(ends[1]);
+	EXPECT_EQ(1, read(ends[0], &ok, 1)) TH_LOG("the VMM did not come up");
+	close(ends[0]);
+	return child;
+}
 
 /* Ends a process that plays a VMM, and that nothing else has ended so far. */
 static inline void kill_vmm(struct __test_metadata *_metadata, pid_t child)

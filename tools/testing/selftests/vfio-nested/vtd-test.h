@@ -6,65 +6,39 @@
 #ifndef VN_VTD_TEST_H
 #define VN_VTD_TEST_H
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "kselftest_harness.h"
 
 #include "capability.h"
-#include "session.h"
+#include "fault.h"
+#include "test.h"
 #include "testdev.h"
-#include "util.h"
 #include "vtd.h"
 
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
-
-#define ASSERT_OK(call) ASSERT_EQ(0, call) TH_LOG("%s", vn_reason())
-#define EXPECT_OK(call) EXPECT_EQ(0, call) TH_LOG("%s", vn_reason())
-
-/* The device's source-id in the guest, which has another one in hardware */
-#define ID		0x1234
-#define OTHER_ID	0x1235
-#define DID		7
-#define THE_PASID	5
-#define RING		64
+#define OTHER_STREAM	0x20
+/* What the number of an address space is called here */
+#define DID		ASID
 #define CREDITS		16
 #define POISON		0xa5
-/* Input addresses that are no intermediate ones */
-#define IOVA(n)		(0x7f1230000000ULL + (n) * 0x10000ULL)
 #define BUFFER		256
-
-static inline void unbind_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < vn_session->nr_devices; i++)
-		if (vn_session->devices[i].fd >= 0)
-			vn_nested_unbind(vn_session->devices[i].fd);
-}
+/* Input addresses that only this engine, and a table of four levels, can reach */
+#undef IOVA
+#define IOVA(n)		(0x7f1230000000ULL + (n) * 0x10000ULL)
 
 FIXTURE(vtd) {
 	struct vn_device *device;
-	struct vn_vtd guest;
+	struct vn_guest guest;
 };
 
+/* Skips the test unless a guest can nest on this VT-d. */
 static inline void check_vtd(struct __test_metadata *_metadata,
 			     FIXTURE_DATA(vtd) *self)
 {
-	struct vfio_nested_info info = { .size = sizeof(info) };
+	struct vfio_nested_info info;
 
-	self->device = &vn_session->devices[0];
-	if (self->device->fd < 0)
-		SKIP(return, "%s", vn_session->missing[0]);
-	ASSERT_OK(vn_ioctl(self->device->fd, VFIO_NESTED_INFO, &info));
+	self->device = NEED_DEVICE(0);
+	ASSERT_OK(vn_nested_info(self->device->fd, &info, NULL));
 	if (info.backend != VFIO_NESTED_BACKEND_VTD)
 		SKIP(return, "the device is not behind a VT-d");
 	if (!(info.caps & VFIO_NESTED_CAP_STAGE1))
@@ -74,20 +48,13 @@ static inline void check_vtd(struct __test_metadata *_metadata,
 /* A guest with tables, one for accesses without PASID, that are in force. */
 FIXTURE_SETUP(vtd)
 {
-	uint64_t words[VN_VTD_ENTRY_WORDS];
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 
 	guest->fd = -1;
 	unbind_all();
 	check_vtd(_metadata, self);
-	ASSERT_OK(vn_vtd_open(guest, self->device->vm));
-	ASSERT_OK(vn_vtd_bind(guest, self->device, ID));
-	ASSERT_OK(vn_vtd_name_memory(guest));
-	ASSERT_OK(vn_vtd_tables(guest, 0));
-	ASSERT_OK(vn_ring_open(&guest->ring, guest->fd, RING, -1));
-	vn_pte_first(words, guest->fs.table, DID);
-	ASSERT_OK(vn_vtd_set_entry(guest, 0, words));
-	ASSERT_OK(vn_vtd_translate(guest, ID));
+	start_guest(_metadata, guest, self->device, 0);
+	ASSERT_OK(vn_vtd_translate(guest, STREAM));
 }
 
 FIXTURE_TEARDOWN(vtd)
@@ -95,20 +62,19 @@ FIXTURE_TEARDOWN(vtd)
 	if (self->guest.fd < 0)
 		return;
 	vn_nested_unbind(self->device->fd);
-	vn_vtd_close(&self->guest);
+	vn_guest_close(&self->guest);
 	EXPECT_OK(vn_testdev_quiet(self->device));
 }
 
-static inline uint64_t new_page(struct __test_metadata *_metadata, struct vn_vtd *guest)
+static inline uint64_t new_page(struct __test_metadata *_metadata, struct vn_guest *guest)
 {
-	uint64_t ipa = vn_vm_alloc(guest->vm, VN_VTD_PAGE, VN_VTD_PAGE);
+	uint64_t ipa = vn_guest_page(guest);
 
 	ASSERT_NE(0, ipa);
-	memset(vn_vm_va(guest->vm, ipa), POISON, VN_VTD_PAGE);
 	return ipa;
 }
 
-static inline bool word_is(struct vn_vtd *guest, uint64_t ipa, uint32_t word)
+static inline bool word_is(struct vn_guest *guest, uint64_t ipa, uint32_t word)
 {
 	return vn_read_once((uint32_t *)vn_vm_va(guest->vm, ipa)) == word;
 }
@@ -132,7 +98,7 @@ write_word(struct __test_metadata *_metadata, struct vn_device *device,
 }
 
 /* A write reaches @ipa and nothing else; it is poisoned again. */
-#define EXPECT_LANDS(pasid, iova, ipa) do {				\
+#define EXPECT_REACHES(pasid, iova, ipa) do {				\
 	static uint32_t __word = 0x10000;				\
 	struct vn_channel_status __status;				\
 									\
@@ -141,10 +107,10 @@ write_word(struct __test_metadata *_metadata, struct vn_device *device,
 	EXPECT_EQ(VN_CHANNEL_OK, __status.state)			\
 		TH_LOG("%s", vn_channel_error_name(__status.error));	\
 	EXPECT_TRUE(word_is(&self->guest, ipa, __word));		\
-	memset(vn_vm_va(self->guest.vm, ipa), POISON, 4);		\
+	vn_poison(self->guest.vm, ipa);					\
 } while (0)
 
-#define EXPECT_REFUSED(pasid, iova) do {				\
+#define EXPECT_ABORTS(pasid, iova) do {				\
 	struct vn_channel_status __status =				\
 		write_word(_metadata, self->device, pasid, iova, 0xbad);\
 									\
@@ -167,12 +133,12 @@ static inline bool has_pasids(FIXTURE_DATA(vtd) *self)
 } while (0)
 
 /* Gives @pasid a table of its own, and tells the IOMMU. */
-static inline void add_pasid(struct __test_metadata *_metadata, struct vn_vtd *guest,
-			     uint32_t pasid, uint16_t did, struct vn_fs *fs)
+static inline void add_pasid(struct __test_metadata *_metadata, struct vn_guest *guest,
+			     uint32_t pasid, uint16_t did, struct vn_stage1 *fs)
 {
 	uint64_t words[VN_VTD_ENTRY_WORDS];
 
-	ASSERT_OK(vn_fs_init(fs, guest->vm));
+	ASSERT_OK(vn_s1_init(fs, guest->vm, &vn_s1_x86, 12, VA_BITS));
 	vn_pte_first(words, fs->table, did);
 	ASSERT_OK(vn_vtd_set_entry(guest, pasid, words));
 	ASSERT_OK(vn_vtd_command(guest->fd, vn_qi_pasid_cache(did, pasid)));
@@ -191,28 +157,34 @@ static inline bool is_type1(FIXTURE_DATA(vtd) *self)
 		SKIP(return, "iommufd's own domain is nested on: nothing has to follow it");\
 } while (0)
 
-static inline int name(struct vn_vtd *guest, uint64_t ipa, uint64_t size, void *va)
+static inline int name(struct vn_guest *guest, uint64_t ipa, uint64_t size, void *va)
 {
 	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME, ipa, size, va);
 }
 
-static inline int forget(struct vn_vtd *guest, uint64_t ipa, uint64_t size)
+/* All of the machine's memory */
+static inline int name_ram(struct vn_guest *guest)
+{
+	return name(guest, VN_RAM_IPA, guest->vm->ram_size, guest->vm->ram);
+}
+
+static inline int forget(struct vn_guest *guest, uint64_t ipa, uint64_t size)
 {
 	return vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_FORGET, ipa, size,
 				NULL);
 }
 
-/* The main() of a program that has these wishes. */
-static inline int run_vtd_tests(const struct vn_want *wants, unsigned int num,
-				int argc, char **argv)
+/* For start_vmm(): the tables of a test are those of another process's nested fd. */
+static inline int take_over(void *data)
 {
-	if (argc == 2 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
-		return test_harness_run(argc, argv);
-	if (vn_session_open(wants, num)) {
-		ksft_print_header();
-		ksft_exit_skip("%s\n", vn_reason());
-	}
-	return test_harness_run(argc, argv);
+	FIXTURE_DATA(vtd) *self = data;
+	struct vn_guest *guest = &self->guest;
+	int ret;
+
+	guest->fd = vn_nested_open();
+	ret = guest->fd < 0 ? guest->fd :
+	      vn_guest_bind(guest, self->device, STREAM);
+	return ret ?: vn_vtd_translate(guest, STREAM);
 }
 
 #endif /* VN_VTD_TEST_H */

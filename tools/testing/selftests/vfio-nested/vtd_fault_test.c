@@ -3,6 +3,7 @@
  * Page requests on VT-d: records in the guest's namespace, responses by cookie and as
  * the guest's own descriptors, and what ends requests that nobody answers.
  */
+#include "faults.h"
 #include "vtd-test.h"
 
 static const struct vn_want wants[] = {
@@ -10,15 +11,6 @@ static const struct vn_want wants[] = {
 };
 
 /* --- Page requests ---------------------------------------------------------------- */
-
-static void next_request(struct __test_metadata *_metadata, struct vn_vtd *guest,
-			 struct vfio_nested_fault *fault)
-{
-	ASSERT_EQ(1, vn_ring_wait(&guest->ring, fault, VN_TIMEOUT_MS))
-		TH_LOG("no page request came");
-	EXPECT_EQ(VFIO_NESTED_FAULT_PAGE_REQUEST, fault->kind);
-	EXPECT_EQ(ID, fault->virtual_id);
-}
 
 #define NEED_REQUESTS() do {						\
 	if (!(self->guest.info.caps & VFIO_NESTED_CAP_PRI))		\
@@ -28,45 +20,66 @@ static void next_request(struct __test_metadata *_metadata, struct vn_vtd *guest
 	ASSERT_OK(vn_device_enable_pri(self->device, CREDITS));		\
 } while (0)
 
-static void ask(struct __test_metadata *_metadata, struct vn_device *device,
-		unsigned int channel, uint32_t pasid, uint64_t iova)
-{
-	const struct vn_access access = {
-		.op = VN_OP_WRITE, .flags = VN_ACCESS_ATS | VN_ACCESS_PRI,
-		.iova = iova, .length = 64, .pasid = pasid,
-		.buffer = BUFFER * (channel + 1),
-	};
+#define SIZE		64
+/* Requests that are pending when something ends them */
+#define PENDING		3
 
-	ASSERT_OK(vn_testdev_start(device, channel, &access));
+/* Nobody answers them; the last one that is told of. */
+static struct vfio_nested_fault leave_pending(struct __test_metadata *_metadata,
+					      FIXTURE_DATA(vtd) *self)
+{
+	struct vfio_nested_fault fault;
+	unsigned int i;
+
+	for (i = 0; i < PENDING; i++)
+		ask(_metadata, self->device, i, IOVA(3 + i), SIZE, VN_NO_PASID);
+	for (i = 0; i < PENDING; i++)
+		fault = next_request(_metadata, &self->guest);
+	return fault;
 }
 
-static int answer(struct vn_vtd *guest, uint64_t cookie, uint32_t code)
+static void expect_aborted(struct __test_metadata *_metadata, struct vn_guest *guest)
 {
-	struct vfio_nested_response response = { .cookie = cookie, .code = code };
-	struct vfio_nested_respond respond = {
-		.size = sizeof(respond),
-		.entry_len = sizeof(response),
-		.entry_num = 1,
-		.entries_uptr = (uintptr_t)&response,
-	};
+	struct vfio_nested_stats stats = expect_balance(_metadata, guest->fd);
 
-	return vn_ioctl(guest->fd, VFIO_NESTED_RESPOND, &respond);
+	EXPECT_EQ(PENDING, stats.faults_aborted);
+	EXPECT_EQ(0, stats.faults_pending);
+}
+
+static void expect_all_ended(struct __test_metadata *_metadata,
+			     struct vn_device *device)
+{
+	unsigned int i;
+
+	for (i = 0; i < PENDING; i++)
+		expect_ended(_metadata, device, i);
+	EXPECT_EQ(0, vn_testdev_count(device, VN_COUNT_BAD_RESPONSES));
+}
+
+/* A request with THE_PASID, which has a table that maps nothing */
+static struct vfio_nested_fault request_of_pasid(struct __test_metadata *_metadata,
+						 FIXTURE_DATA(vtd) *self)
+{
+	struct vn_stage1 fs;
+
+	add_pasid(_metadata, &self->guest, THE_PASID, DID, &fs);
+	ask(_metadata, self->device, 1, IOVA(3), SIZE, VN_PASID(THE_PASID));
+	return next_request(_metadata, &self->guest);
 }
 
 static void page_request(struct __test_metadata *_metadata,
-			 FIXTURE_DATA(vtd) *self, struct vn_fs *fs,
+			 FIXTURE_DATA(vtd) *self, struct vn_stage1 *fs,
 			 uint32_t pasid, bool native)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	bool has_pasid = pasid != VN_NO_PASID;
 	uint32_t number = pasid & 0xfffff;
 	uint64_t a = new_page(_metadata, guest);
-	struct vn_channel_status status;
 	struct vfio_nested_fault fault;
 	int ret;
 
-	ask(_metadata, self->device, 1, pasid, IOVA(3));
-	next_request(_metadata, guest, &fault);
+	ask(_metadata, self->device, 1, IOVA(3), SIZE, pasid);
+	fault = next_request(_metadata, guest);
 	EXPECT_EQ(IOVA(3), fault.address);
 	EXPECT_EQ(has_pasid, !!(fault.flags & VFIO_NESTED_FAULT_PASID));
 	EXPECT_EQ(number, fault.pasid);
@@ -74,38 +87,37 @@ static void page_request(struct __test_metadata *_metadata,
 	EXPECT_TRUE(fault.flags & VFIO_NESTED_FAULT_WRITE);
 	EXPECT_NE(0, fault.cookie);
 	EXPECT_EQ(32, fault.raw_len);
-	EXPECT_EQ(0x1 | vn_field(has_pasid, 8, 1) | vn_field(ID, 16, 16) |
+	EXPECT_EQ(0x1 | vn_field(has_pasid, 8, 1) | vn_field(STREAM, 16, 16) |
 		  vn_field(number, 32, 20),
 		  le64toh(fault.raw[0]) & 0x000fffffffffffffULL);
 	EXPECT_EQ(IOVA(3), le64toh(fault.raw[1]) & ~0xfffULL);
 	EXPECT_EQ(fault.group, vn_get_field(le64toh(fault.raw[1]), 3, 9));
 
-	ASSERT_OK(vn_fs_map(fs, IOVA(3), a, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(fs, IOVA(3), a, VN_PAGE, VN_PROT_RW));
 	EXPECT_OK(COMMAND(vn_qi_piotlb(DID, number, IOVA(3), 0)));
-	ret = native ? COMMAND(vn_qi_response(ID, has_pasid, number,
+	ret = native ? COMMAND(vn_qi_response(STREAM, has_pasid, number,
 					      fault.group, 0)) :
-		       answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY);
+		       vn_respond(guest->fd, fault.cookie, VFIO_NESTED_RESPONSE_RETRY);
 	EXPECT_EQ(0, ret) TH_LOG("%s", vn_reason());
-	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-	EXPECT_EQ(VN_CHANNEL_OK, status.state)
-		TH_LOG("%s", vn_channel_error_name(status.error));
-	EXPECT_EQ(-EALREADY, answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
-	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(ID, has_pasid, number,
+	EXPECT_DONE(self->device, 1);
+	EXPECT_EQ(-EALREADY, vn_respond(guest->fd, fault.cookie,
+					VFIO_NESTED_RESPONSE_RETRY));
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(STREAM, has_pasid, number,
 						  fault.group, 0)));
-	vn_fs_unmap(fs, IOVA(3));
+	vn_s1_unmap(fs, IOVA(3));
 	EXPECT_OK(COMMAND(vn_qi_piotlb(DID, number, IOVA(3), 0)));
 }
 
 TEST_F(vtd, page_requests_are_answered)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct vfio_nested_stats stats;
-	struct vn_fs fs;
+	struct vn_stage1 fs;
 
 	NEED_REQUESTS();
 	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
-	page_request(_metadata, self, &guest->fs, VN_NO_PASID, false);
-	page_request(_metadata, self, &guest->fs, VN_NO_PASID, true);
+	page_request(_metadata, self, &guest->s1, VN_NO_PASID, false);
+	page_request(_metadata, self, &guest->s1, VN_NO_PASID, true);
 	page_request(_metadata, self, &fs, VN_PASID(THE_PASID), false);
 	page_request(_metadata, self, &fs, VN_PASID(THE_PASID), true);
 	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
@@ -116,81 +128,59 @@ TEST_F(vtd, page_requests_are_answered)
 
 TEST_F(vtd, page_requests_are_refused)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	const uint32_t codes[] = {
 		VFIO_NESTED_RESPONSE_ABORT, VFIO_NESTED_RESPONSE_TERMINATE,
 	};
-	struct vn_channel_status status;
 	struct vfio_nested_fault fault;
 	unsigned int i;
 
 	NEED_REQUESTS();
 	for (i = 0; i < VN_ARRAY_SIZE(codes); i++) {
-		ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
-		next_request(_metadata, guest, &fault);
-		EXPECT_EQ(-EINVAL, answer(guest, fault.cookie, 77));
-		EXPECT_OK(answer(guest, fault.cookie, codes[i]));
-		ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-		EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
+		ask(_metadata, self->device, 1, IOVA(3), SIZE, VN_NO_PASID);
+		fault = next_request(_metadata, guest);
+		EXPECT_EQ(-EINVAL, vn_respond(guest->fd, fault.cookie, 77));
+		EXPECT_OK(vn_respond(guest->fd, fault.cookie, codes[i]));
+		EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
 	}
 }
 
 /* Nobody has said that the device may ask. */
 TEST_F(vtd, page_requests_need_the_guests_word)
 {
-	struct vn_channel_status status;
 	struct vfio_nested_fault fault;
 
 	NEED_REQUESTS();
-	ASSERT_OK(vn_vtd_set_context(&self->guest, ID,
+	ASSERT_OK(vn_vtd_set_context(&self->guest, STREAM,
 				     (uint64_t[4]){ vn_vtd_context(&self->guest) &
 						    ~VN_CTX_PRE }));
-	ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
-	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-	EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
+	ask(_metadata, self->device, 1, IOVA(3), SIZE, VN_NO_PASID);
+	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
 	EXPECT_EQ(0, vn_ring_get(&self->guest.ring, &fault));
 }
 
 /* Whatever ends the binding answers what is pending. */
 TEST_F(vtd, pending_requests_end_with_the_binding)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct vn_channel_status status;
-	struct vfio_nested_stats stats;
-	struct vfio_nested_fault fault;
-	unsigned int i;
-
 	NEED_REQUESTS();
-	for (i = 1; i < 4; i++)
-		ask(_metadata, self->device, i, VN_NO_PASID, IOVA(3 + i));
-	for (i = 1; i < 4; i++)
-		next_request(_metadata, guest, &fault);
+	leave_pending(_metadata, self);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	for (i = 1; i < 4; i++) {
-		ASSERT_OK(vn_testdev_wait(self->device, i, VN_TIMEOUT_MS, &status));
-		EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
-	}
-	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
-	EXPECT_EQ(3, stats.faults_aborted);
-	EXPECT_EQ(0, stats.faults_pending);
-	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
+	expect_all_ended(_metadata, self->device);
+	expect_aborted(_metadata, &self->guest);
 }
 
 /* The table goes, and with it the PASID; the answer comes after that. */
 TEST_F(vtd, a_request_outlives_its_pasid)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct vn_channel_status status;
 	struct vfio_nested_fault fault;
-	struct vn_fs fs;
 
 	NEED_REQUESTS();
-	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
-	ask(_metadata, self->device, 1, VN_PASID(THE_PASID), IOVA(3));
-	next_request(_metadata, guest, &fault);
+	fault = request_of_pasid(_metadata, self);
 	ASSERT_OK(vn_vtd_set_entry(guest, THE_PASID, NULL));
 	EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
-	EXPECT_OK(answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
+	EXPECT_OK(vn_respond(guest->fd, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
 	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
 	EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
 }
@@ -201,227 +191,221 @@ TEST_F(vtd, a_request_outlives_its_pasid)
  */
 TEST_F(vtd, failure_does_not_reach_the_device)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct vn_channel_status status;
+	struct vn_guest *guest = &self->guest;
 	struct vfio_nested_fault fault;
 	unsigned int code;
 
 	NEED_REQUESTS();
-	ask(_metadata, self->device, 1, VN_NO_PASID, IOVA(3));
-	next_request(_metadata, guest, &fault);
+	ask(_metadata, self->device, 1, IOVA(3), SIZE, VN_NO_PASID);
+	fault = next_request(_metadata, guest);
 	for (code = 2; code < 15; code++)
-		EXPECT_EQ(-EINVAL, COMMAND(vn_qi_response(ID, false, 0,
+		EXPECT_EQ(-EINVAL, COMMAND(vn_qi_response(STREAM, false, 0,
 							  fault.group, code)));
-	EXPECT_OK(COMMAND(vn_qi_response(ID, false, 0, fault.group, 15)));
-	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-	EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
-	page_request(_metadata, self, &guest->fs, VN_NO_PASID, true);
+	EXPECT_OK(COMMAND(vn_qi_response(STREAM, false, 0, fault.group, 15)));
+	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
+	page_request(_metadata, self, &guest->s1, VN_NO_PASID, true);
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
 }
 
 /* A group of another device, PASID or number is nobody's to answer. */
 TEST_F(vtd, responses_for_others_are_refused)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct vn_channel_status status;
 	struct vfio_nested_fault fault;
-	struct vn_fs fs;
 
 	NEED_REQUESTS();
-	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
-	ask(_metadata, self->device, 1, VN_PASID(THE_PASID), IOVA(3));
-	next_request(_metadata, guest, &fault);
-	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(OTHER_ID, true, THE_PASID,
+	fault = request_of_pasid(_metadata, self);
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(OTHER_STREAM, true, THE_PASID,
 						  fault.group, 0)));
-	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(ID, true, THE_PASID + 1,
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(STREAM, true, THE_PASID + 1,
 						  fault.group, 0)));
-	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(ID, false, 0, fault.group, 0)));
-	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(ID, true, THE_PASID,
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(STREAM, false, 0, fault.group, 0)));
+	EXPECT_EQ(-ENOENT, COMMAND(vn_qi_response(STREAM, true, THE_PASID,
 						  fault.group ^ 1, 0)));
-	EXPECT_OK(COMMAND(vn_qi_response(ID, true, THE_PASID, fault.group, 1)));
-	ASSERT_OK(vn_testdev_wait(self->device, 1, VN_TIMEOUT_MS, &status));
-	EXPECT_EQ(VN_ERROR_PAGE_INVALID, status.error);
+	EXPECT_OK(COMMAND(vn_qi_response(STREAM, true, THE_PASID, fault.group, 1)));
+	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
 }
 
 TEST_F(vtd, a_reset_ends_pending_requests)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct vfio_nested_stats stats;
+	struct vn_guest *guest = &self->guest;
 	struct vfio_nested_fault fault;
-	unsigned int i;
 
 	NEED_REQUESTS();
-	for (i = 1; i < 4; i++)
-		ask(_metadata, self->device, i, VN_NO_PASID, IOVA(3 + i));
-	for (i = 1; i < 4; i++)
-		next_request(_metadata, guest, &fault);
+	fault = leave_pending(_metadata, self);
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
-	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
-	EXPECT_EQ(3, stats.faults_aborted);
-	EXPECT_EQ(0, stats.faults_pending);
-	EXPECT_EQ(-ECANCELED, answer(guest, fault.cookie, VFIO_NESTED_RESPONSE_RETRY));
+	expect_aborted(_metadata, guest);
+	EXPECT_EQ(-ECANCELED, vn_respond(guest->fd, fault.cookie,
+					 VFIO_NESTED_RESPONSE_RETRY));
 	/* The guest begins anew. */
 	NEED_REQUESTS();
-	page_request(_metadata, self, &guest->fs, VN_NO_PASID, false);
+	page_request(_metadata, self, &guest->s1, VN_NO_PASID, false);
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
 }
 
-/* Answers everything that comes, in one of three ways, until it is told to stop. */
-struct answerer {
-	struct vn_vtd *guest;
+/* --- Floods -------------------------------------------------------------------------- */
+
+#define FLOOD_CHANNELS	4
+
+/* Requests with THE_PASID and without, and a thread that answers them in some way */
+struct flood {
+	struct vn_guest *guest;
+	struct vn_device *device;
+	pthread_t thread;
 	bool stop;
 	unsigned int answers;
 	int error;
 };
 
-static void *answerer(void *data)
+static int answer_somehow(struct vn_guest *guest, const struct vfio_nested_fault *fault,
+			  unsigned int n)
 {
-	struct answerer *job = data;
-	struct vn_vtd *guest = job->guest;
+	if (n % 3)
+		return vn_respond(guest->fd, fault->cookie,
+				  n % 2 ? VFIO_NESTED_RESPONSE_RETRY :
+					  VFIO_NESTED_RESPONSE_ABORT);
+	return vn_guest_answer(guest, fault, n % 2 ? VFIO_NESTED_RESPONSE_RETRY :
+						     VFIO_NESTED_RESPONSE_ABORT);
+}
+
+static void *answer_all(void *data)
+{
+	struct flood *flood = data;
 	struct vfio_nested_fault fault;
 	unsigned int n = 0;
 	int ret;
 
-	while (!vn_read_once(&job->stop) && !job->error) {
-		if (!vn_ring_get(&guest->ring, &fault)) {
+	while (!vn_read_once(&flood->stop) && !flood->error) {
+		if (!vn_ring_get(&flood->guest->ring, &fault)) {
 			vn_sleep_ms(1);
 			continue;
 		}
 		if (fault.kind != VFIO_NESTED_FAULT_PAGE_REQUEST ||
 		    !(fault.flags & VFIO_NESTED_FAULT_LAST))
 			continue;
-		if (n++ % 3)
-			ret = answer(guest, fault.cookie, n % 2 ?
-				     VFIO_NESTED_RESPONSE_RETRY :
-				     VFIO_NESTED_RESPONSE_ABORT);
-		else
-			ret = vn_vtd_command(guest->fd,
-					     vn_qi_response(ID,
-							    fault.flags & VFIO_NESTED_FAULT_PASID,
-							    fault.pasid, fault.group,
-							    n % 2));
+		ret = answer_somehow(flood->guest, &fault, n++);
 		/* Whatever ends the binding, or a context, is faster now and then. */
 		if (!ret)
-			job->answers++;
+			flood->answers++;
 		else if (ret != -ECANCELED && ret != -EALREADY && ret != -ESTALE &&
 			 ret != -ENOENT && ret != -ENODEV)
-			job->error = ret;
+			flood->error = ret;
 	}
 	return NULL;
 }
 
-/* Requests with and without PASID, while all that they depend on comes and goes */
+/* A channel stops when a request of its is refused: it begins again. */
+static void flood_again(struct flood *flood)
+{
+	unsigned int i;
+
+	for (i = 1; i <= FLOOD_CHANNELS; i++) {
+		const struct vn_access access = {
+			.op = VN_OP_WRITE,
+			.flags = VN_ACCESS_ATS | VN_ACCESS_PRI | VN_ACCESS_FLOOD,
+			.iova = IOVA(3 + i), .length = SIZE,
+			.pasid = i % 2 ? VN_PASID(THE_PASID) : VN_NO_PASID,
+			.buffer = BUFFER_OF(i),
+		};
+
+		vn_testdev_stop(flood->device, i);
+		vn_testdev_start(flood->device, i, &access);
+	}
+}
+
+static void start_flood(struct __test_metadata *_metadata, FIXTURE_DATA(vtd) *self,
+			struct flood *flood)
+{
+	*flood = (struct flood) { .guest = &self->guest, .device = self->device };
+	ASSERT_EQ(0, pthread_create(&flood->thread, NULL, answer_all, flood));
+	flood_again(flood);
+}
+
+/* All that has been asked is answered, by somebody. */
+static void stop_flood(struct __test_metadata *_metadata, struct flood *flood)
+{
+	struct vfio_nested_fault fault;
+	struct vfio_nested_stats stats;
+	unsigned int i;
+
+	for (i = 1; i <= FLOOD_CHANNELS; i++)
+		vn_testdev_stop(flood->device, i);
+	vn_write_once(&flood->stop, true);
+	pthread_join(flood->thread, NULL);
+	EXPECT_EQ(0, flood->error);
+	EXPECT_LT(0, flood->answers);
+
+	ASSERT_OK(vn_nested_unbind(flood->device->fd));
+	while (vn_ring_get(&flood->guest->ring, &fault))
+		;
+	stats = expect_balance(_metadata, flood->guest->fd);
+	EXPECT_EQ(0, stats.faults_pending);
+	EXPECT_EQ(0, vn_testdev_count(flood->device, VN_COUNT_BAD_RESPONSES));
+	ksft_print_msg("%u answers\n", flood->answers);
+}
+
+/* While all that requests depend on comes and goes */
 TEST_F(vtd, requests_under_changes)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct answerer job = { .guest = guest };
+	struct vn_guest *guest = &self->guest;
+	uint64_t end = vn_now_ms() + 3000;
 	uint64_t words[VN_VTD_ENTRY_WORDS];
-	struct vfio_nested_stats stats;
-	struct vfio_nested_fault fault;
-	pthread_t thread;
-	uint64_t end;
-	unsigned int i, rounds = 0;
-	struct vn_fs fs;
+	unsigned int rounds;
+	struct vn_stage1 fs;
+	struct flood flood;
 
 	NEED_REQUESTS();
 	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
 	vn_pte_first(words, fs.table, DID);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, answerer, &job));
-	for (end = vn_now_ms() + 3000; vn_now_ms() < end; rounds++) {
-		for (i = 1; i < 5; i++) {
-			const struct vn_access flood = {
-				.op = VN_OP_WRITE,
-				.flags = VN_ACCESS_ATS | VN_ACCESS_PRI | VN_ACCESS_FLOOD,
-				.iova = IOVA(3 + i), .length = 64,
-				.pasid = i % 2 ? VN_PASID(THE_PASID) : VN_NO_PASID,
-				.buffer = BUFFER * (i + 1),
-			};
-
-			vn_testdev_stop(self->device, i);
-			vn_testdev_start(self->device, i, &flood);
-		}
+	start_flood(_metadata, self, &flood);
+	for (rounds = 0; vn_now_ms() < end; rounds++) {
+		flood_again(&flood);
 		EXPECT_OK(vn_vtd_set_entry(guest, THE_PASID, NULL));
 		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
 		EXPECT_OK(vn_vtd_set_entry(guest, THE_PASID, words));
 		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
 		if (rounds % 4 == 1) {
-			EXPECT_OK(vn_nested_set_context(guest->fd, ID,
+			EXPECT_OK(vn_nested_set_context(guest->fd, STREAM,
 							VFIO_NESTED_CONTEXT_BYPASS));
-			EXPECT_OK(vn_vtd_translate(guest, ID));
+			EXPECT_OK(vn_vtd_translate(guest, STREAM));
 		}
 		if (rounds % 4 == 3) {
 			EXPECT_OK(vn_nested_unbind(self->device->fd));
-			EXPECT_OK(vn_vtd_bind(guest, self->device, ID));
-			EXPECT_OK(vn_vtd_name_memory(guest));
-			EXPECT_OK(vn_vtd_translate(guest, ID));
+			EXPECT_OK(vn_guest_bind(guest, self->device, STREAM));
+			EXPECT_OK(vn_vtd_translate(guest, STREAM));
 		}
 	}
-	for (i = 1; i < 5; i++)
-		vn_testdev_stop(self->device, i);
-	vn_write_once(&job.stop, true);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, job.error);
-	EXPECT_LT(0, job.answers);
-	ksft_print_msg("%u rounds, %u answers\n", rounds, job.answers);
+	stop_flood(_metadata, &flood);
+	ksft_print_msg("%u rounds\n", rounds);
+}
 
-	/* All that has been asked is answered, by somebody. */
-	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	while (vn_ring_get(&guest->ring, &fault))
-		;
-	ASSERT_OK(vn_nested_stats(guest->fd, &stats));
-	EXPECT_EQ(0, stats.faults_pending);
-	EXPECT_EQ(stats.faults, stats.faults_answered + stats.faults_expired +
-				stats.faults_aborted + stats.faults_refused);
-	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
+/* --- Owners that die ------------------------------------------------------------------ */
+
+static int ask_and_wait(void *data)
+{
+	FIXTURE_DATA(vtd) *self = data;
+	struct vn_guest *guest = &self->guest;
+	struct vfio_nested_fault fault;
+	int ret = take_over(self);
+	unsigned int i;
+
+	ret = ret ?: vn_ring_open(&guest->ring, guest->fd, RING, -1);
+	for (i = 0; i < PENDING && !ret; i++)
+		ret = start_request(self->device, i, IOVA(3 + i), SIZE, VN_NO_PASID);
+	for (i = 0; i < PENDING && !ret; i++)
+		if (!vn_ring_wait(&guest->ring, &fault, VN_TIMEOUT_MS))
+			ret = vn_fail(-ETIMEDOUT, "no page request came");
+	return ret;
 }
 
 /* Who has the ring is killed, with requests pending. */
 TEST_F(vtd, requests_of_the_killed_are_ended)
 {
-	struct vn_vtd *guest = &self->guest;
-	struct vn_channel_status status;
-	int ready[2], wait_status;
-	unsigned int i;
-	pid_t child;
-	char ok;
-
 	NEED_REQUESTS();
 	vn_nested_unbind(self->device->fd);
-	vn_vtd_close(guest);
-	ASSERT_EQ(0, pipe(ready));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		struct vfio_nested_fault fault;
-
-		guest->fd = vn_nested_open();
-		ok = guest->fd >= 0 && !vn_vtd_bind(guest, self->device, ID) &&
-		     !vn_vtd_name_memory(guest) && !vn_vtd_translate(guest, ID) &&
-		     !vn_ring_open(&guest->ring, guest->fd, RING, -1);
-		for (i = 1; i < 4; i++)
-			ask(_metadata, self->device, i, VN_NO_PASID, IOVA(3 + i));
-		for (i = 1; i < 4 && ok; i++)
-			ok = vn_ring_wait(&guest->ring, &fault, VN_TIMEOUT_MS) == 1;
-		if (write(ready[1], &ok, 1) != 1)
-			_exit(1);
-		pause();
-		_exit(1);
-	}
-	ASSERT_EQ(1, read(ready[0], &ok, 1));
-	EXPECT_EQ(1, ok);
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, &wait_status, 0));
-	close(ready[0]);
-	close(ready[1]);
+	vn_guest_close(&self->guest);
+	kill_vmm(_metadata, start_vmm(_metadata, ask_and_wait, NULL, self));
 	EXPECT_OK(vn_nested_unbind(self->device->fd));
-	for (i = 1; i < 4; i++) {
-		ASSERT_OK(vn_testdev_wait(self->device, i, VN_TIMEOUT_MS, &status));
-		EXPECT_EQ(VN_CHANNEL_ERROR, status.state);
-	}
-	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
+	expect_all_ended(_metadata, self->device);
 }
 
-int main(int argc, char **argv)
-{
-	return run_vtd_tests(wants, VN_ARRAY_SIZE(wants), argc, argv);
-}
+TEST_MAIN_WITH_DEVICES(wants)

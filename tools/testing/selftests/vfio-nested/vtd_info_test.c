@@ -3,17 +3,7 @@
  * What a VT-d offers, and what the kernel's log says of what it lacks. For all VT-d, those
  * that cannot nest too.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "kselftest_harness.h"
-
-#include "device.h"
-#include "nested.h"
-#include "session.h"
-#include "util.h"
+#include "test.h"
 
 static const struct vn_want wants[] = {
 	{ },
@@ -138,13 +128,4 @@ TEST_F(info, what_is_missing_is_said)
 		EXPECT_NE(NULL, strstr(self->text, "no page requests for guests: "));
 }
 
-int main(int argc, char **argv)
-{
-	if (argc == 2 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
-		return test_harness_run(argc, argv);
-	if (vn_session_open(wants, VN_ARRAY_SIZE(wants))) {
-		ksft_print_header();
-		ksft_exit_skip("%s\n", vn_reason());
-	}
-	return test_harness_run(argc, argv);
-}
+TEST_MAIN_WITH_DEVICES(wants)

@@ -24,12 +24,12 @@ static void *extra_memory(struct __test_metadata *_metadata, size_t size)
 
 TEST_F(vtd, memory_is_named_once)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct vn_vm *vm = guest->vm;
 	const uint32_t name = VFIO_NESTED_MEMORY_NAME;
 	const uint32_t forget = VFIO_NESTED_MEMORY_FORGET;
 
-	EXPECT_EQ(-EEXIST, vn_vtd_name_memory(guest));
+	EXPECT_EQ(-EEXIST, name_ram(guest));
 	EXPECT_EQ(-EEXIST, vn_nested_memory(guest->fd, name, VN_RAM_IPA, 4096, vm->ram));
 	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA, 4096, NULL));
 	EXPECT_EQ(-EINVAL, vn_nested_memory(guest->fd, name, 1, 4096, vm->ram));
@@ -43,21 +43,21 @@ TEST_F(vtd, memory_is_named_once)
 	EXPECT_OK(vn_nested_memory(guest->fd, forget, VN_RAM_IPA, vm->ram_size, NULL));
 	EXPECT_EQ(-ENOENT, vn_nested_memory(guest->fd, forget, VN_RAM_IPA,
 					    vm->ram_size, NULL));
-	EXPECT_OK(vn_vtd_name_memory(guest));
+	EXPECT_OK(name_ram(guest));
 }
 
 /* Where VFIO unmaps memory the device loses it, and gets it back when it is named. */
 TEST_F(vtd, unmapped_memory_is_out_of_reach)
 {
 	const uint64_t ipa = VN_RAM_IPA + 0x10000000, size = 0x200000;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	unsigned int round;
 	void *va;
 
 	va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		  -1, 0);
 	ASSERT_NE(MAP_FAILED, va);
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + 0x5000, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), ipa + 0x5000, VN_PAGE, VN_PROT_RW));
 	for (round = 0; round < 3; round++) {
 		ASSERT_OK(vn_vm_map(guest->vm, ipa, va, size, VN_PROT_RW));
 		ASSERT_OK(vn_nested_memory(guest->fd, VFIO_NESTED_MEMORY_NAME,
@@ -67,7 +67,7 @@ TEST_F(vtd, unmapped_memory_is_out_of_reach)
 				     IOVA(0), round).state);
 		EXPECT_EQ(round, vn_read_once((uint32_t *)(va + 0x5000)));
 		ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
-		EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+		EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
 		/* type1 has told; with iommufd the name is still there. */
 		EXPECT_EQ(is_type1(self) ? -ENOENT : 0, forget(guest, ipa, size));
 	}
@@ -77,25 +77,25 @@ TEST_F(vtd, unmapped_memory_is_out_of_reach)
 /* Only type1 has to have it mapped; elsewhere it is of no use to the device. */
 TEST_F(vtd, memory_that_vfio_has_not_mapped)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = guest->vm->ram;
 	uint64_t a = new_page(_metadata, guest);
 
 	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), EXTRA_IPA, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), a, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), EXTRA_IPA, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), a, VN_PAGE, VN_PROT_RW));
 	EXPECT_EQ(-EINVAL, name(guest, EXTRA_IPA, 4096, va));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(1), a);
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
+	EXPECT_REACHES(VN_NO_PASID, IOVA(1), a);
 	/* What is beside it, or the hole around it, has nothing to fear. */
 	EXPECT_EQ(-EINVAL, name(guest, VN_RAM_IPA - 4096, 4096, va));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(1), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(1), a);
 	EXPECT_EQ(-EINVAL, name(guest, 0, 4096, va));
-	EXPECT_LANDS(VN_NO_PASID, IOVA(1), a);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(1), a);
 }
 
 struct load {
-	struct vn_vtd *guest;
+	struct vn_guest *guest;
 	void *va;
 	uint64_t ipa;
 	uint64_t size;
@@ -137,7 +137,7 @@ static void *unmap_load(void *data)
 /* Memory comes and goes under DMA, invalidations and changes of the tables. */
 TEST_F(vtd, memory_goes_under_load)
 {
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	struct load load = {
 		.guest = guest,
 		.ipa = VN_RAM_IPA + 0x10000000,
@@ -154,15 +154,15 @@ TEST_F(vtd, memory_goes_under_load)
 	load.va = mmap(NULL, load.size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, load.va);
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), load.ipa + 0x1000, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), load.ipa + 0x1000, VN_PAGE, VN_PROT_RW));
 	ASSERT_OK(vn_testdev_start(self->device, 2, &flood));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, unmap_load, &load));
 	while (vn_now_ms() < end) {
 		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
 		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
-		EXPECT_OK(vn_vtd_translate(guest, ID));
-		EXPECT_LANDS(VN_NO_PASID, IOVA(0), a);
+		EXPECT_OK(vn_vtd_translate(guest, STREAM));
+		EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 	}
 	vn_write_once(&load.stop, true);
 	pthread_join(thread, NULL);
@@ -176,20 +176,20 @@ TEST_F(vtd, memory_goes_under_load)
 TEST_F(vtd, a_name_that_is_refused_leaves_nothing)
 {
 	const uint64_t ipa = EXTRA_IPA, half = 0x80000;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = extra_memory(_metadata, 2 * half);
 
 	NEED_TYPE1();
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), ipa, VN_PAGE, VN_PROT_RW));
 	ASSERT_OK(vn_vm_map(guest->vm, ipa, va, half, VN_PROT_RW));
 	EXPECT_EQ(-EINVAL, name(guest, ipa, 2 * half, va));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
 	EXPECT_EQ(-ENOENT, forget(guest, ipa, 2 * half));
 	EXPECT_OK(name(guest, ipa, half, va));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(0), 7).state);
 	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, half));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
 	EXPECT_EQ(-ENOENT, forget(guest, ipa, half));
 }
 
@@ -197,7 +197,7 @@ TEST_F(vtd, a_name_that_is_refused_leaves_nothing)
 TEST_F(vtd, names_end_with_the_mappings)
 {
 	const uint64_t ipa = EXTRA_IPA, size = 0x40000;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = extra_memory(_metadata, 2 * size);
 	unsigned int i;
 
@@ -208,17 +208,17 @@ TEST_F(vtd, names_end_with_the_mappings)
 	/* One across the boundary, and one that stays clear of it */
 	ASSERT_OK(name(guest, ipa + size - 0x1000, 0x2000, va + size - 0x1000));
 	ASSERT_OK(name(guest, ipa + 0x3000, 0x1000, va + 0x3000));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa + size, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + 0x3000, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), ipa + size, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), ipa + 0x3000, VN_PAGE, VN_PROT_RW));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(0), 1).state);
 	ASSERT_OK(vn_vm_unmap(guest->vm, ipa + size, size));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(1), 1).state);
 	EXPECT_EQ(-ENOENT, forget(guest, ipa + size - 0x1000, 0x2000));
 	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
 	EXPECT_EQ(-ENOENT, forget(guest, ipa + 0x3000, 0x1000));
 }
 
@@ -243,7 +243,7 @@ static long kilobytes(const char *path, const char *what)
 TEST_F(vtd, memory_is_charged_once)
 {
 	const uint64_t ipa = EXTRA_IPA, size = 0x100000;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = extra_memory(_metadata, size);
 	long before, mapped;
 
@@ -267,7 +267,7 @@ TEST_F(vtd, a_large_range)
 	const char *text = getenv("VFIO_NESTED_MIB");
 	const uint64_t size = (text ? strtoul(text, NULL, 0) : 16) << 20;
 	const uint64_t ipa = EXTRA_IPA;
-	struct vn_vtd *guest = &self->guest;
+	struct vn_guest *guest = &self->guest;
 	void *va = mmap(NULL, size + 0x200000, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t start, mapped, named, unmapped;
@@ -288,8 +288,8 @@ TEST_F(vtd, a_large_range)
 	slab = kilobytes("/proc/meminfo", "SUnreclaim") - slab;
 	tables = kilobytes("/proc/meminfo", "SecPageTables") - tables;
 
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(0), ipa, VN_PROT_RW));
-	ASSERT_OK(vn_fs_map(&guest->fs, IOVA(1), ipa + size - 0x1000, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), ipa, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), ipa + size - 0x1000, VN_PAGE, VN_PROT_RW));
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
 					    IOVA(0), 11).state);
 	EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, self->device, VN_NO_PASID,
@@ -300,8 +300,8 @@ TEST_F(vtd, a_large_range)
 	unmapped = vn_now_ms();
 	ASSERT_OK(vn_vm_unmap(guest->vm, ipa, size));
 	unmapped = vn_now_ms() - unmapped;
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(0));
-	EXPECT_REFUSED(VN_NO_PASID, IOVA(1));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(0));
+	EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
 	ksft_print_msg("%llu MiB: VFIO maps them in %llu ms and unmaps them in %llu ms\n",
 		       (unsigned long long)size >> 20,
 		       (unsigned long long)(mapped - start),
@@ -311,7 +311,7 @@ TEST_F(vtd, a_large_range)
 }
 
 struct unmapper {
-	struct vn_vtd *guest;
+	struct vn_guest *guest;
 	uint64_t ipa;
 	void *va;
 	uint64_t end;
@@ -369,52 +369,35 @@ TEST_F(vtd, two_unmap_at_once)
 	}
 }
 
+static void translate_for_ever(void *data)
+{
+	FIXTURE_DATA(vtd) *self = data;
+
+	for (;;)
+		vn_vtd_translate(&self->guest, STREAM);
+}
+
 /* Who has named the memory, and has the nested fd, is killed; others have the device. */
 TEST_F(vtd, the_owner_is_killed)
 {
-	struct vn_vtd *guest = &self->guest, heir;
+	struct vn_guest *guest = &self->guest, heir;
 	uint64_t a = new_page(_metadata, guest);
-	int ready[2], status;
-	pid_t child;
-	char ok = 0;
 
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
 	vn_nested_unbind(self->device->fd);
-	vn_vtd_close(guest);
-	ASSERT_EQ(0, pipe(ready));
-	child = fork();
-	ASSERT_LE(0, child);
-	if (!child) {
-		guest->fd = vn_nested_open();
-		ok = guest->fd >= 0 && !vn_vtd_bind(guest, self->device, ID) &&
-		     !vn_vtd_name_memory(guest) &&
-		     !vn_fs_map(&guest->fs, IOVA(0), a, VN_PROT_RW) &&
-		     !vn_vtd_translate(guest, ID);
-		if (write(ready[1], &ok, 1) != 1)
-			_exit(1);
-		for (;;)
-			vn_vtd_translate(guest, ID);
-	}
-	ASSERT_EQ(1, read(ready[0], &ok, 1));
-	EXPECT_EQ(1, ok);
-	kill(child, SIGKILL);
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	close(ready[0]);
-	close(ready[1]);
+	vn_guest_close(guest);
+	kill_vmm(_metadata, start_vmm(_metadata, take_over, translate_for_ever, self));
 
 	EXPECT_OK(vn_nested_unbind(self->device->fd));
-	EXPECT_LANDS(VN_NO_PASID, a, a);
+	EXPECT_REACHES(VN_NO_PASID, a, a);
 	heir = *guest;
 	heir.fd = vn_nested_open();
 	ASSERT_LE(0, heir.fd);
-	ASSERT_OK(vn_vtd_bind(&heir, self->device, ID));
-	ASSERT_OK(vn_vtd_name_memory(&heir));
-	ASSERT_OK(vn_vtd_translate(&heir, ID));
-	EXPECT_REFUSED(VN_NO_PASID, a);
+	ASSERT_OK(vn_guest_bind(&heir, self->device, STREAM));
+	ASSERT_OK(vn_vtd_translate(&heir, STREAM));
+	EXPECT_ABORTS(VN_NO_PASID, a);
 	EXPECT_OK(vn_nested_unbind(self->device->fd));
 	close(heir.fd);
 }
 
-int main(int argc, char **argv)
-{
-	return run_vtd_tests(wants, VN_ARRAY_SIZE(wants), argc, argv);
-}
+TEST_MAIN_WITH_DEVICES(wants)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest with a virtual VT-d. Its PASID directory has room for as many PASIDs as any
- * test uses; tables are made where they are needed, and the number by which caches know
- * an address space is the domain id of its entry.
+ * A guest with a virtual VT-d. Tables of its PASID directory are made where they are
+ * needed, and the number by which caches know an address space is the domain id of its
+ * entry.
  */
 #include <endian.h>
 #include <errno.h>
@@ -13,25 +13,13 @@
 #include "util.h"
 #include "vtd.h"
 
-/* PDTS 2: 1 << 9 tables of 1 << 6 entries each */
-#define PDTS			2
-#define PASID_BITS		15
+/* Of PASIDs, that the smallest directory and the largest one have room for */
+#define MIN_BITS		13
+#define MAX_BITS		20
 
 #define ECAP_SRS		VN_BIT(31)
 /* PASID table entry, word 2: supervisor requests */
 #define ENTRY_SRE		VN_BIT(0)
-
-/* The guest's tables, as those functions know them that work on tables only */
-static struct vn_vtd tables_of(const struct vn_guest *guest)
-{
-	return (struct vn_vtd) {
-		.vm = guest->vm,
-		.fd = guest->fd,
-		.regs = guest->vtd,
-		.directory = guest->cd,
-		.pdts = PDTS,
-	};
-}
 
 static int vtd_registers(struct vn_guest *guest, int device_fd)
 {
@@ -49,30 +37,30 @@ static uint32_t vtd_granules(const struct vn_guest *guest)
 static int set_entry(struct vn_guest *guest, uint32_t pasid,
 		     const struct vn_stage1 *s1, uint16_t asid)
 {
-	struct vn_vtd tables = tables_of(guest);
 	uint64_t words[VN_VTD_ENTRY_WORDS];
 
 	vn_pte_first(words, s1->table, asid);
 	/* Privileged accesses, too */
 	if (guest->vtd.ecap & ECAP_SRS)
 		words[2] |= ENTRY_SRE;
-	return vn_vtd_set_entry(&tables, pasid, words);
+	return vn_vtd_set_entry(guest, pasid, words);
 }
 
 /* Accesses without PASID use the entry of PASID 0. */
-static int vtd_stage1(struct vn_guest *guest)
+static int vtd_pasids(struct vn_guest *guest, unsigned int bits)
 {
-	guest->cd = vn_vm_alloc(guest->vm, 8U << (PDTS + 7), VN_PAGE);
+	if (bits > MAX_BITS)
+		return vn_fail(-EINVAL, "no room for PASIDs of %u bits", bits);
+	guest->pdts = bits > MIN_BITS ? bits - MIN_BITS : 0;
+	guest->cd = vn_vm_alloc(guest->vm, 8U << (guest->pdts + 7), VN_PAGE);
 	if (!guest->cd)
 		return vn_fail(-ENOMEM, "no guest memory for a PASID directory");
 	return set_entry(guest, 0, &guest->s1, guest->asid);
 }
 
-static int vtd_pasids(struct vn_guest *guest, unsigned int bits)
+static int vtd_stage1(struct vn_guest *guest)
 {
-	if (bits > PASID_BITS)
-		return vn_fail(-EINVAL, "no room for PASIDs of %u bits", bits);
-	return vtd_stage1(guest);
+	return vtd_pasids(guest, 0);
 }
 
 static int vtd_space(struct vn_guest *guest, const struct vn_space *space)
@@ -82,15 +70,12 @@ static int vtd_space(struct vn_guest *guest, const struct vn_space *space)
 
 static void vtd_forget_space(struct vn_guest *guest, uint32_t pasid)
 {
-	struct vn_vtd tables = tables_of(guest);
-
-	vn_vtd_set_entry(&tables, pasid, NULL);
+	vn_vtd_set_entry(guest, pasid, NULL);
 }
 
 static void vtd_context(const struct vn_guest *guest, struct vn_context *context)
 {
-	struct vn_vtd tables = tables_of(guest);
-	uint64_t word = vn_vtd_context(&tables);
+	uint64_t word = vn_vtd_context(guest);
 
 	if (!guest->ats)
 		word &= ~(VN_CTX_DTE | VN_CTX_PRE);

@@ -25,20 +25,13 @@ void vn_guest_close(struct vn_guest *guest)
 	guest->fd = -1;
 }
 
+/* Does nothing where memory has no names. */
 static int change_memory(struct vn_guest *guest, int nested_fd, uint32_t op,
 			 uint64_t ipa, void *va, uint64_t size)
 {
-	struct vfio_nested_memory memory = {
-		.size = sizeof(memory),
-		.op = op,
-		.ipa = ipa,
-		.length = size,
-		.vaddr = (uintptr_t)va,
-	};
-
 	if (!(guest->info.caps & VFIO_NESTED_CAP_MEMORY))
 		return 0;
-	return vn_ioctl(nested_fd, VFIO_NESTED_MEMORY, &memory);
+	return vn_nested_memory(nested_fd, op, ipa, size, va);
 }
 
 int vn_guest_name(struct vn_guest *guest, uint64_t ipa, void *va, uint64_t size)

@@ -47,8 +47,9 @@ struct vn_guest {
 	/* What else word 0 of every descriptor has */
 	uint64_t cd_flags;
 
-	/* VT-d: */
+	/* VT-d: the directory has 1 << (pdts + 7) entries. */
 	struct vfio_nested_info_vtd vtd;
+	unsigned int pdts;
 };
 
 /* A stage 1 for accesses with one PASID; it maps nothing by itself. */

@@ -128,6 +128,20 @@ int vn_nested_command(int nested_fd, struct vfio_nested_command_smmuv3 command)
 	return vn_nested_invalidate(nested_fd, &command, &num);
 }
 
+int vn_nested_memory(int nested_fd, uint32_t op, uint64_t ipa, uint64_t length,
+		     void *va)
+{
+	struct vfio_nested_memory memory = {
+		.size = sizeof(memory),
+		.op = op,
+		.ipa = ipa,
+		.length = length,
+		.vaddr = (uintptr_t)va,
+	};
+
+	return vn_ioctl(nested_fd, VFIO_NESTED_MEMORY, &memory);
+}
+
 int vn_nested_stats(int nested_fd, struct vfio_nested_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));

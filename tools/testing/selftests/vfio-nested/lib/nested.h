@@ -34,6 +34,8 @@ int vn_nested_invalidate(int nested_fd,
 			 const struct vfio_nested_command_smmuv3 *commands,
 			 uint32_t *num);
 int vn_nested_command(int nested_fd, struct vfio_nested_command_smmuv3 command);
+int vn_nested_memory(int nested_fd, uint32_t op, uint64_t ipa, uint64_t length,
+		     void *va);
 int vn_nested_stats(int nested_fd, struct vfio_nested_stats *stats);
 
 /* The reader's end of a fault ring */
