@@ -22,7 +22,6 @@
 /* Single faults are samples of their own, for the distribution. */
 #define FAULT_SAMPLES	201
 #define BURST_SAMPLES	31
-#define CHANNEL		1
 
 static struct rig rig;
 
@@ -224,21 +223,6 @@ struct faults {
 	unsigned int num;
 };
 
-static int wait_all(struct faults *faults)
-{
-	unsigned int have = 0;
-
-	while (have < faults->num) {
-		int got = rig.driver->wait(&rig, faults->names + have,
-					   faults->num - have);
-
-		if (got < 0)
-			return got;
-		have += got;
-	}
-	return 0;
-}
-
 /*
  * What is tried again where nothing is mapped stalls again: one answer and the next
  * report are a whole round, from event to event.
@@ -251,38 +235,20 @@ static int fault_round(void *data)
 	meter_start();
 	ret = rig.driver->answer(&rig, faults->names, faults->num, true);
 	if (!ret)
-		ret = wait_all(faults);
+		ret = rig_wait(&rig, faults->names, faults->num);
 	meter_stop();
 	return ret;
 }
 
 static int fault_case(const char *name, unsigned int num, unsigned int samples)
 {
-	struct vn_device *device = &rig.devices[0];
 	struct faults faults = { .num = num };
-	struct vn_access access = {
-		.op = VN_OP_WRITE,
-		.flags = rig.arch->fault_flags,
-		.iova = RIG_IOVA,
-		.length = num * sizeof(uint64_t),
-		.outstanding = num,
-	};
-	struct vn_channel_status status;
 	int ret;
 
-	ret = vn_testdev_start(device, CHANNEL, &access);
-	if (!ret)
-		ret = wait_all(&faults);
+	ret = rig_raise(&rig, faults.names, num);
 	if (!ret)
 		ret = meter_case(name, samples, num, fault_round, &faults);
-	if (!ret)
-		ret = rig.driver->answer(&rig, faults.names, num, false);
-	if (!ret)
-		ret = vn_testdev_wait(device, CHANNEL, VN_TIMEOUT_MS, &status);
-	if (!ret && status.error != rig.arch->fault_error)
-		ret = vn_fail(-EPROTO, "an access that was aborted ended otherwise: %s",
-			      vn_channel_error_name(status.error));
-	return ret;
+	return ret ? ret : rig_abort(&rig, faults.names, num);
 }
 
 static int fault_devices(const struct bench_options *options, unsigned int num)

@@ -21,6 +21,8 @@ int bench_forward(const struct bench_options *options);
 int bench_fault(const struct bench_options *options);
 /* Stream table entries set, replaced and cleared */
 int bench_bind(const struct bench_options *options);
+/* What the kernel allocates for all of that */
+int bench_memory(const struct bench_options *options);
 /* The host's own mappings */
 int bench_dma(const struct bench_options *options);
 /* Random reads of an NVMe drive that the host itself uses */

@@ -26,6 +26,7 @@ static const struct {
 	{ "forward", bench_forward },
 	{ "fault", bench_fault },
 	{ "bind", bench_bind },
+	{ "memory", bench_memory },
 	{ "dma", bench_dma },
 	{ "nvme", bench_nvme },
 };

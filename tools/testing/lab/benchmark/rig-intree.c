@@ -171,10 +171,12 @@ static int intree_invalidate(struct rig *rig, const struct vn_command *commands,
 	return rig->arch->invalidate(rig, commands, num);
 }
 
-static int intree_prepare_faults(struct rig *rig)
+static int intree_make(struct rig *rig, bool faults)
 {
 	struct iommu_fault_alloc alloc = { .size = sizeof(alloc) };
 
+	if (!faults)
+		return 0;
 	if (ioctl(rig->vm.fd, IOMMU_FAULT_QUEUE_ALLOC, &alloc))
 		return vn_fail(-errno, "IOMMU_FAULT_QUEUE_ALLOC: %m");
 	rig->fault_queue = alloc.out_fault_id;
@@ -221,11 +223,11 @@ const struct rig_driver rig_intree = {
 	.name = "intree",
 	.vfio_driver = "vfio-pci",
 	.open = intree_open,
+	.make = intree_make,
 	.join = intree_join,
 	.set = intree_set,
 	.clear = intree_clear,
 	.invalidate = intree_invalidate,
-	.prepare_faults = intree_prepare_faults,
 	.wait = intree_wait,
 	.answer = intree_answer,
 };

@@ -11,13 +11,16 @@
 
 static int ours_open(struct rig *rig)
 {
-	int ret;
+	return vn_vm_open(&rig->vm);
+}
 
-	ret = vn_vm_open(&rig->vm);
-	if (ret)
-		return ret;
+static int ours_make(struct rig *rig, bool faults)
+{
 	rig->guest.fd = vn_nested_open();
-	return rig->guest.fd < 0 ? rig->guest.fd : 0;
+	if (rig->guest.fd < 0)
+		return rig->guest.fd;
+	return faults ? vn_ring_open(&rig->guest.ring, rig->guest.fd, RIG_FAULTS,
+				     -1) : 0;
 }
 
 static int ours_join(struct rig *rig, unsigned int i)
@@ -53,11 +56,6 @@ static int ours_invalidate(struct rig *rig, const struct vn_command *commands,
 
 	ret = vn_guest_commands(&rig->guest, commands, &done);
 	return !ret && done != num ? -EIO : ret;
-}
-
-static int ours_prepare_faults(struct rig *rig)
-{
-	return vn_ring_open(&rig->guest.ring, rig->guest.fd, RIG_FAULTS, -1);
 }
 
 /* A VMM looks at the records where they are, and then gives the room back. */
@@ -100,11 +98,11 @@ const struct rig_driver rig_ours = {
 	.name = "ours",
 	.vfio_driver = "vfio-pci-nested",
 	.open = ours_open,
+	.make = ours_make,
 	.join = ours_join,
 	.set = ours_set,
 	.clear = ours_clear,
 	.invalidate = ours_invalidate,
-	.prepare_faults = ours_prepare_faults,
 	.wait = ours_wait,
 	.answer = ours_answer,
 };

@@ -8,6 +8,8 @@
 
 #define PAGE_BITS	12
 #define VA_BITS		48
+/* Of the first device */
+#define CHANNEL		1
 
 const struct rig_arch *const rig_archs[] = { &rig_smmuv3, &rig_vtd, NULL };
 
@@ -62,10 +64,9 @@ struct vn_context rig_context(const struct rig *rig)
 	return context;
 }
 
-int rig_open(struct rig *rig, const struct rig_driver *driver,
-	     char names[][VN_PCI_NAME_LEN], unsigned int num, bool faults)
+int rig_attach(struct rig *rig, const struct rig_driver *driver,
+	       char names[][VN_PCI_NAME_LEN], unsigned int num)
 {
-	struct vn_context context;
 	unsigned int i;
 	int ret;
 
@@ -75,22 +76,84 @@ int rig_open(struct rig *rig, const struct rig_driver *driver,
 	rig->fault_fd = -1;
 	rig->guest.vm = &rig->vm;
 	ret = driver->open(rig);
-	if (!ret && faults)
-		ret = driver->prepare_faults(rig);
 	for (i = 0; i < num && !ret; i++) {
 		ret = open_device(rig, i, names[i]);
-		if (ret)
-			break;
-		rig->nr_devices++;
-		ret = join(rig, i);
+		if (!ret)
+			rig->nr_devices++;
 	}
-	if (!ret)
+	return ret;
+}
+
+int rig_nest(struct rig *rig, unsigned int first, unsigned int num, bool faults)
+{
+	struct vn_context context;
+	unsigned int i;
+	int ret = 0;
+
+	if (!first)
+		ret = rig->driver->make(rig, faults);
+	for (i = first; i < first + num && !ret; i++)
+		ret = join(rig, i);
+	if (!first && !ret)
 		ret = make_tables(rig, faults);
 	if (ret)
 		return ret;
 	context = rig_context(rig);
-	for (i = 0; i < num && !ret; i++)
-		ret = driver->set(rig, i, &context);
+	for (i = first; i < first + num && !ret; i++)
+		ret = rig->driver->set(rig, i, &context);
+	return ret;
+}
+
+int rig_open(struct rig *rig, const struct rig_driver *driver,
+	     char names[][VN_PCI_NAME_LEN], unsigned int num, bool faults)
+{
+	int ret;
+
+	ret = rig_attach(rig, driver, names, num);
+	return ret ? ret : rig_nest(rig, 0, num, faults);
+}
+
+int rig_wait(struct rig *rig, uint64_t *faults, unsigned int num)
+{
+	unsigned int have = 0;
+
+	while (have < num) {
+		int got = rig->driver->wait(rig, faults + have, num - have);
+
+		if (got < 0)
+			return got;
+		have += got;
+	}
+	return 0;
+}
+
+int rig_raise(struct rig *rig, uint64_t *faults, unsigned int num)
+{
+	struct vn_access access = {
+		.op = VN_OP_WRITE,
+		.flags = rig->arch->fault_flags,
+		.iova = RIG_IOVA,
+		.length = num * sizeof(uint64_t),
+		.outstanding = num,
+	};
+	int ret;
+
+	ret = vn_testdev_start(&rig->devices[0], CHANNEL, &access);
+	return ret ? ret : rig_wait(rig, faults, num);
+}
+
+int rig_abort(struct rig *rig, const uint64_t *faults, unsigned int num)
+{
+	struct vn_channel_status status;
+	int ret;
+
+	ret = rig->driver->answer(rig, faults, num, false);
+	if (!ret)
+		ret = vn_testdev_wait(&rig->devices[0], CHANNEL, VN_TIMEOUT_MS,
+				      &status);
+	if (!ret && status.error != rig->arch->fault_error)
+		ret = vn_fail(-EPROTO, "an access that was aborted ended otherwise: %s",
+			      vn_channel_error_name(status.error));
 	return ret;
 }
 

@@ -81,13 +81,13 @@ extern const struct rig_arch rig_vtd;
  * @name: "ours" or "intree"
  * @vfio_driver: what devices have to be bound to
  * @open: an address space, with VFIO's interface that is asked for
+ * @make: a virtual IOMMU without devices, as far as there is such a thing; recoverable
+ *	faults are to be reported, or not
  * @join: a device that is open becomes number @i of the virtual machine's; the first
  *	time it also finds out what the IOMMU is and can do
  * @set: the device's context, in place of what was there
  * @clear: back to stage 2 alone
  * @invalidate: all of the guest's commands
- * @prepare_faults: recoverable faults are to be reported from now on; before the
- *	first device joins
  * @wait: waits for recoverable faults; returns how many, and a name of each
  * @answer: to be tried again, or aborted
  *
@@ -97,13 +97,13 @@ struct rig_driver {
 	const char *name;
 	const char *vfio_driver;
 	int (*open)(struct rig *rig);
+	int (*make)(struct rig *rig, bool faults);
 	int (*join)(struct rig *rig, unsigned int i);
 	int (*set)(struct rig *rig, unsigned int i,
 		   const struct vn_context *context);
 	int (*clear)(struct rig *rig, unsigned int i);
 	int (*invalidate)(struct rig *rig, const struct vn_command *commands,
 			  uint32_t num);
-	int (*prepare_faults)(struct rig *rig);
 	int (*wait)(struct rig *rig, uint64_t *faults, unsigned int max);
 	int (*answer)(struct rig *rig, const uint64_t *faults, unsigned int num,
 		      bool retry);
@@ -130,11 +130,22 @@ struct rig {
 
 /*
  * Opens @num devices out of @names, and a stage 1 that all of them use. The first
- * is one that can do DMA; the others are only bound.
+ * is one that can do DMA; the others are only bound. rig_close() also after errors.
  */
 int rig_open(struct rig *rig, const struct rig_driver *driver,
 	     char names[][VN_PCI_NAME_LEN], unsigned int num, bool faults);
+/* The same in two steps: devices in stage 2; @num of them, from @first on, in stage 1 */
+int rig_attach(struct rig *rig, const struct rig_driver *driver,
+	       char names[][VN_PCI_NAME_LEN], unsigned int num);
+int rig_nest(struct rig *rig, unsigned int first, unsigned int num, bool faults);
 void rig_close(struct rig *rig);
+/*
+ * The first device makes @num accesses that wait, which are reported; all of these
+ * reports, or as many of accesses that were tried again; and the accesses are aborted.
+ */
+int rig_raise(struct rig *rig, uint64_t *faults, unsigned int num);
+int rig_wait(struct rig *rig, uint64_t *faults, unsigned int num);
+int rig_abort(struct rig *rig, const uint64_t *faults, unsigned int num);
 /* What the guest's tables are for a device */
 struct vn_context rig_context(const struct rig *rig);
 /* In-tree: a nested HWPT on @pt, for device @i; @data is the architecture's. */
