@@ -195,9 +195,18 @@ static const char *unit(void)
 	return by_clock ? "ns" : "instructions";
 }
 
-static double percentile(const double *sorted, unsigned int num, unsigned int p)
+/* @sorted are @num samples. */
+static void print_figure(const char *name, const char *unit, const double *sorted,
+			 unsigned int num)
 {
-	return sorted[(num - 1) * p / 100];
+	static const unsigned int percent[] = METER_PERCENT;
+	unsigned int i;
+
+	printf("bench %s %s %u", name, unit, num);
+	for (i = 0; i < VN_ARRAY_SIZE(percent); i++)
+		printf(" %.2f", sorted[(num - 1) * percent[i] / 100]);
+	printf("\n");
+	fflush(stdout);
 }
 
 int meter_case(const char *name, unsigned int samples, unsigned int ops,
@@ -223,11 +232,7 @@ int meter_case(const char *name, unsigned int samples, unsigned int ops,
 	}
 	if (!ret) {
 		qsort(took, samples, sizeof(*took), by_value);
-		printf("bench %s %s %.2f %.2f %.2f %.2f %u\n", name, unit(),
-		       percentile(took, samples, 50), percentile(took, samples, 25),
-		       percentile(took, samples, 75), percentile(took, samples, 99),
-		       samples);
-		fflush(stdout);
+		print_figure(name, unit(), took, samples);
 	}
 	free(took);
 	return ret;
@@ -235,7 +240,5 @@ int meter_case(const char *name, unsigned int samples, unsigned int ops,
 
 void meter_figure(const char *name, const char *unit, double value)
 {
-	printf("bench %s %s %.2f %.2f %.2f %.2f 1\n", name, unit, value, value,
-	       value, value);
-	fflush(stdout);
+	print_figure(name, unit, &value, 1);
 }

@@ -5,8 +5,9 @@
  *
  * One line is printed for each case:
  *
- *	bench NAME UNIT MEDIAN P25 P75 P99 SAMPLES
+ *	bench NAME UNIT SAMPLES VALUE...
  *
+ * where the values are the percentiles METER_PERCENT of the samples.
  * A case is run once before anything is measured. The price of measuring itself is
  * taken off.
  */
@@ -15,6 +16,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The smallest, the median, the largest, and what lies between */
+#define METER_PERCENT	{ 0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100 }
 
 /*
  * Measures by the hardware's instruction counter, else (@wall) by the clock; only
