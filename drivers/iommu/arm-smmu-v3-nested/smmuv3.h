@@ -288,7 +288,7 @@ struct smmu_master {
 };
 
 /* Buckets for devices of a guest: enough for hundreds */
-#define SMMU_VDEV_HASH_BITS	6
+#define SMMU_VDEV_HASH_BITS	8
 
 /**
  * struct smmu_viommu - one virtual IOMMU on one SMMU
