@@ -100,20 +100,16 @@ void smmu_ats_disable(struct smmu_master *master)
 static bool atc_answers(struct smmu_master *master,
 			const __le64 cmd[CMD_DWORDS])
 {
-	struct smmu_device *smmu = master->smmu;
-	int before = atomic_read(&smmu->cmdq.atc_errors);
-	struct smmu_batch batch __uninitialized;
+	bool answers = true;
 	u32 i;
 
-	batch.num = 0;
-	for (i = 0; i < master->num_sids; i++) {
+	for (i = 0; i < master->num_sids && answers; i++) {
 		__le64 one[CMD_DWORDS] = { cmd[0], cmd[1] };
 
 		smmu_vcmd_set_sid(one, master->sids[i]);
-		smmu_batch_add(smmu, &batch, one);
+		answers = !smmu_cmdq_issue(master->smmu, one, 1, SMMU_SYNC_ATC);
 	}
-	return !smmu_batch_finish(smmu, &batch) &&
-	       atomic_read(&smmu->cmdq.atc_errors) == before;
+	return answers;
 }
 
 /**
@@ -127,8 +123,7 @@ int smmu_atc_invalidate(struct smmu_master *master, const __le64 cmd[CMD_DWORDS]
 {
 	if (READ_ONCE(master->ats_dead))
 		return -EIO;
-	/* The first failure may have been another device's, at the same time. */
-	if (likely(atc_answers(master, cmd)) || atc_answers(master, cmd))
+	if (likely(atc_answers(master, cmd)))
 		return 0;
 
 	WRITE_ONCE(master->ats_dead, true);

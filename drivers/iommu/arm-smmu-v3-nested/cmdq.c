@@ -22,6 +22,10 @@
  *
  * A command that the hardware rejects (CERROR_ILL) is replaced by a SYNC and the
  * queue goes on; see section 7.1 of Arm IHI 0070.
+ *
+ * Where a device does not answer an ATC_INV the hardware stops at the next SYNC, which
+ * is that of whoever has sent it: others' commands never come between the two. Whoever
+ * acknowledges the error writes down that SYNC before (@silent).
  */
 #include <linux/delay.h>
 #include <linux/io.h>
@@ -68,6 +72,33 @@ static u32 cmdq_poll_cons(struct smmu_cmdq *cmdq)
 			     (2 * cmdq_slots(cmdq) - 1));
 	} while (new != old && !try_cmpxchg(&cmdq->cons, &old, new));
 	return new;
+}
+
+static u32 *cmdq_silent(const struct smmu_cmdq *cmdq, u32 count)
+{
+	return &cmdq->silent[count & (cmdq_slots(cmdq) - 1)];
+}
+
+/* The hardware stands at the SYNC, and goes on when the error is acknowledged. */
+static void cmdq_note_silence(struct smmu_cmdq *cmdq)
+{
+	u32 count = cmdq_poll_cons(cmdq);
+
+	WRITE_ONCE(*cmdq_silent(cmdq, count), count);
+}
+
+/* What was noted of the SYNC at @count, once; it has been consumed. */
+static bool cmdq_take_silence(struct smmu_cmdq *cmdq, u32 count)
+{
+	u32 *silent = cmdq_silent(cmdq, count);
+
+	/* Another CPU may have read the index that says so. */
+	smp_rmb();
+	if (likely(READ_ONCE(*silent) != count))
+		return false;
+	/* Counters wrap. */
+	cmpxchg(silent, count, ~count);
+	return true;
 }
 
 static bool cmdq_passed(u32 cons, u32 count)
@@ -189,7 +220,12 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
 	cmdq_publish(cmdq, start, start + total);
 	local_irq_restore(flags);
 
-	return sync == SMMU_SYNC_WAIT ? cmdq_wait(smmu, start + total) : 0;
+	if (sync < SMMU_SYNC_WAIT)
+		return 0;
+	ret = cmdq_wait(smmu, start + total);
+	if (sync == SMMU_SYNC_ATC && !ret && cmdq_take_silence(cmdq, start + num))
+		ret = -ETIMEDOUT;
+	return ret;
 }
 
 /**
@@ -200,7 +236,8 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
  * @sync: end with a SYNC or not, and return when it was consumed or at once
  *
  * Any context. The commands stay together and in order. Errors: EIO: the
- * hardware does not consume commands; what was waited for may not have happened.
+ * hardware does not consume commands; what was waited for may not have happened;
+ * ETIMEDOUT, for SMMU_SYNC_ATC: a device does not answer.
  */
 int smmu_cmdq_issue(struct smmu_device *smmu, const __le64 *cmds, u32 num,
 		    enum smmu_sync sync)
@@ -208,7 +245,7 @@ int smmu_cmdq_issue(struct smmu_device *smmu, const __le64 *cmds, u32 num,
 	int ret;
 
 	if (unlikely(smmu->options & (SMMU_OPT_FORCE_SYNC | SMMU_OPT_REPEAT_INV)))
-		sync = SMMU_SYNC_WAIT;
+		sync = max(sync, SMMU_SYNC_WAIT);
 	ret = cmdq_issue_once(smmu, cmds, num, sync);
 	if (!ret && unlikely(smmu->options & SMMU_OPT_REPEAT_INV))
 		ret = cmdq_issue_once(smmu, cmds, num, sync);
@@ -294,7 +331,7 @@ void smmu_cmdq_recover(struct smmu_device *smmu)
 		cons = readl_relaxed(smmu->cmdq.q.cons);
 		err = FIELD_GET(CMDQ_CONS_ERR, cons);
 		if (err == CERROR_ATC_INV_SYNC)
-			atomic_inc(&smmu->cmdq.atc_errors);
+			cmdq_note_silence(&smmu->cmdq);
 		else
 			dev_err_ratelimited(smmu->dev, "command queue: %s (CONS 0x%08x)\n",
 					    err < ARRAY_SIZE(cerror_names) ?
@@ -329,7 +366,11 @@ void smmu_gerror_ack(struct smmu_device *smmu, u32 bits)
 void smmu_cmdq_reset(struct smmu_device *smmu)
 {
 	struct smmu_cmdq *cmdq = &smmu->cmdq;
+	u32 i;
 
+	/* Of no slot it is the counter of a command there. */
+	for (i = 0; i < cmdq_slots(cmdq); i++)
+		cmdq->silent[i] = ~i;
 	cmdq->tail = 0;
 	cmdq->published = 0;
 	cmdq->rung = 0;

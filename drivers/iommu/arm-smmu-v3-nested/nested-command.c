@@ -71,15 +71,12 @@ static int guest_atc_again(struct guest_commands *g, u32 num)
 
 static int guest_atc_issue(struct guest_commands *g, u32 num)
 {
-	int before = atomic_read(&g->smmu->cmdq.atc_errors);
-	int ret;
+	int ret = smmu_cmdq_issue(g->smmu, g->cmds, num, SMMU_SYNC_ATC);
 
-	ret = smmu_cmdq_issue(g->smmu, g->cmds, num, SMMU_SYNC_WAIT);
-	if (likely(!ret && atomic_read(&g->smmu->cmdq.atc_errors) == before))
-		return 0;
-	if (!ret)
+	if (ret == -ETIMEDOUT)
 		return guest_atc_again(g, num);
-	g->bad = g->at[0];
+	if (unlikely(ret))
+		g->bad = g->at[0];
 	return ret;
 }
 

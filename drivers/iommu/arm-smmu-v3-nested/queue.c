@@ -80,6 +80,10 @@ int smmu_queues_init(struct smmu_device *smmu)
 			      smmu->base, SMMU_CMDQ_PROD, SMMU_CMDQ_CONS);
 	if (ret)
 		return ret;
+	smmu->cmdq.silent = devm_kcalloc(smmu->dev, 1U << smmu->cmdq.q.shift,
+					 sizeof(*smmu->cmdq.silent), GFP_KERNEL);
+	if (!smmu->cmdq.silent)
+		return -ENOMEM;
 
 	shift = max_t(u32, SMMU_EVENTQ_SHIFT,
 		      order_base_2(smmu->stall_max + SMMU_EVENTQ_SLACK));

@@ -89,11 +89,14 @@ struct vfio_nested_info_smmuv3;
  * @SMMU_SYNC_NONE: with the last command; nothing is waited for
  * @SMMU_SYNC_ORDER: with a SYNC, which keeps what follows from overtaking
  * @SMMU_SYNC_WAIT: with a SYNC that is waited for
+ * @SMMU_SYNC_ATC: the same, and the call fails if a device has not answered one of the
+ *	CMD_ATC_INV that come before it
  */
 enum smmu_sync {
 	SMMU_SYNC_NONE,
 	SMMU_SYNC_ORDER,
 	SMMU_SYNC_WAIT,
+	SMMU_SYNC_ATC,
 };
 
 /**
@@ -136,7 +139,8 @@ struct smmu_queue {
  * @published: commands that were ever written, in order
  * @rung: commands that the hardware was told of
  * @cons: commands that the hardware has consumed, as far as we know
- * @atc_errors: SYNCs that found a device not answering an ATC_INV
+ * @silent: for each slot, the counter of the last SYNC there that found a device not
+ *	answering an ATC_INV, until whoever waits for that has seen it
  */
 struct smmu_cmdq {
 	struct smmu_queue q;
@@ -144,7 +148,7 @@ struct smmu_cmdq {
 	u32 published ____cacheline_aligned_in_smp;
 	u32 rung;
 	u32 cons ____cacheline_aligned_in_smp;
-	atomic_t atc_errors;
+	u32 *silent;
 };
 
 /**

@@ -645,13 +645,8 @@ TEST_F(pending, device_is_removed)
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", scene->name);
 	take_device(_metadata, self, path, "1");
 	EXPECT_NE(0, access(path, F_OK));
-	ASSERT_OK(vn_write_text("/sys/bus/pci/rescan", "1"));
+	ASSERT_OK(vn_pci_return(scene->name));
 	ASSERT_EQ(0, access(path, F_OK));
-	/* It is another device for the kernel, which has forgotten whose it was. */
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
-		 scene->name);
-	ASSERT_OK(vn_write_text(path, "vfio-pci-nested"));
-	ASSERT_OK(vn_pci_probe(scene->name));
 	OPEN_SCENE(scene, -1);
 	expect_served(_metadata, scene);
 }

@@ -92,6 +92,28 @@ int vn_pci_reset(const char *name)
 	return vn_write_text(path, "1");
 }
 
+int vn_pci_remove(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/remove", name);
+	return vn_write_text(path, "1");
+}
+
+/* It is another device for the kernel, which has forgotten whose it was. */
+int vn_pci_return(const char *name)
+{
+	char path[128];
+	int ret;
+
+	ret = vn_write_text("/sys/bus/pci/rescan", "1");
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/driver_override", name);
+	ret = vn_write_text(path, "vfio-pci-nested");
+	return ret ?: vn_pci_probe(name);
+}
+
 bool vn_pci_can_stall(const char *name)
 {
 	char path[128];

@@ -27,6 +27,10 @@ bool vn_pci_can_stall(const char *name);
 /* Binds to whichever driver driver_override names. */
 int vn_pci_probe(const char *name);
 int vn_pci_reset(const char *name);
+/* As if it were pulled out; nobody has it open. */
+int vn_pci_remove(const char *name);
+/* Finds it again, and gives it to vfio-pci-nested. */
+int vn_pci_return(const char *name);
 /*
  * What the administrator lets the device do: @what is may_stall, fault_quota or
  * fault_deadline_ms. In force from the next binding on.
