@@ -212,6 +212,7 @@ struct iommu_nested_answer {
  * @restore_request: @fault is a page request of another binding, and comes from the
  *	user: check it, and make its raw record from the rest. NULL where none can
  *	be restored. Errors: EINVAL: this device cannot ask like that.
+ * @unrestore: those that were restored are not pending after all. May be NULL.
  * @respond: carry out @num answers. Called with viommu->sem held for reading; the
  *	faults are the backend's and not pending any more. Errors: EIO.
  * @set_context: check and install a context; on error the old one stays. Between
@@ -280,6 +281,7 @@ struct iommu_nested_backend {
 	void (*set_tag)(struct vfio_nested_fault *fault, u16 tag);
 	int (*restore_request)(struct iommu_nested_binding *binding,
 			       struct vfio_nested_fault *fault);
+	void (*unrestore)(struct iommu_nested_binding *binding);
 	int (*respond)(struct iommu_nested_viommu *viommu,
 		       const struct iommu_nested_answer *answers, u32 num);
 	void (*reset_prepare)(struct iommu_nested_binding *binding);

@@ -157,6 +157,12 @@ static void enable_requests(struct smmu_master *master)
 	struct smmu_vdev *vdev = master->vdev;
 	bool forget = !vdev->restored;
 
+	/* Nobody has come to answer what the owner before has left. */
+	if (forget && master->pri_kept) {
+		master->pri_kept = false;
+		smmu_pri_disable(master);
+		smmu_pri_reserve(master, vdev->credits);
+	}
 	if (!master->pri_enabled) {
 		/* What comes before run nobody would take. */
 		if (vdev->stopped)

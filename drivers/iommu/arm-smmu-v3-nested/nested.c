@@ -356,21 +356,29 @@ static int smmu_nested_set_page_requests(struct iommu_nested_binding *binding,
 	return ret;
 }
 
+static void set_restored(struct smmu_vdev *vdev, bool restored)
+{
+	mutex_lock(&vdev->master->lock);
+	vdev->restored = restored;
+	mutex_unlock(&vdev->master->lock);
+}
+
 static int smmu_nested_restore_request(struct iommu_nested_binding *binding,
 				       struct vfio_nested_fault *fault)
 {
 	struct smmu_vdev *vdev = binding->backend_data;
-	struct smmu_master *master = vdev->master;
 	int ret;
 
 	ret = smmu_record_restore(fault, binding->virtual_id,
-				  master->pasid_bits);
-	if (ret)
-		return ret;
-	mutex_lock(&master->lock);
-	vdev->restored = true;
-	mutex_unlock(&master->lock);
-	return 0;
+				  vdev->master->pasid_bits);
+	if (!ret)
+		set_restored(vdev, true);
+	return ret;
+}
+
+static void smmu_nested_unrestore(struct iommu_nested_binding *binding)
+{
+	set_restored(binding->backend_data, false);
 }
 
 static struct iommu_nested_backend smmu_nested_backend = {
@@ -391,6 +399,7 @@ static struct iommu_nested_backend smmu_nested_backend = {
 	.set_page_requests = smmu_nested_set_page_requests,
 	.set_tag	= smmu_record_set_tag,
 	.restore_request = smmu_nested_restore_request,
+	.unrestore	= smmu_nested_unrestore,
 	.respond	= smmu_nested_respond,
 	.reset_prepare	= smmu_nested_reset_prepare,
 	.reset_done	= smmu_nested_reset_done,

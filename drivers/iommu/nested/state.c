@@ -270,6 +270,8 @@ static int restore(struct iommu_nested_binding *binding,
 		spin_lock_irq(&table->lock);
 		iommu_nested_table_unrestore(table, pending);
 		spin_unlock_irq(&table->lock);
+		if (binding->viommu->backend->unrestore)
+			binding->viommu->backend->unrestore(binding);
 	}
 	return ret;
 }

@@ -12,7 +12,9 @@ static const struct vn_want wants[] = {
 	{ .engine = VN_TESTDEV },
 };
 
-#define CREDITS		32
+/* All of them are outstanding when the device is stopped. */
+#define PENDING		3
+#define CREDITS		PENDING
 #define SIZE		128
 #define PAGE_AT(n)	(IOVA(0) + (n) * VN_PAGE)
 #define RETRY		VFIO_NESTED_RESPONSE_RETRY
@@ -215,8 +217,6 @@ FIXTURE(migrate) {
 	uint32_t len;
 };
 
-#define PENDING	3
-
 FIXTURE_SETUP(migrate)
 {
 	self->device = NEED_DEVICE(0);
@@ -403,6 +403,51 @@ TEST_F(migrate, not_after_all)
 		expect_ended(_metadata, self->device, i);
 	EXPECT_STATS(self->guest->fd, faults_moved, 0);
 	EXPECT_STATS(self->guest->fd, faults_aborted, PENDING - 1);
+}
+
+/* --- And left behind ------------------------------------------------------------------ */
+
+/* The device can ask for as much as ever, and its new owner does not wait for the rest. */
+static void expect_forgotten(struct __test_metadata *_metadata,
+			     FIXTURE_DATA(migrate) *self)
+{
+	struct vfio_nested_fault fault;
+	uint64_t ipa;
+
+	ASSERT_OK(vn_guest_translate(&self->next, NEXT_STREAM));
+	ASSERT_OK(vn_nested_set_run(self->next.fd, NEXT_STREAM, RUN));
+	ask(_metadata, self->device, PENDING, PAGE_AT(PENDING), SIZE,
+	    VN_NO_PASID);
+	fault = next_request(_metadata, &self->next);
+	EXPECT_EQ(PAGE_AT(PENDING), fault.address);
+	EXPECT_EQ(0, fault.flags & VFIO_NESTED_FAULT_RESTORED);
+	ipa = map_for(_metadata, &self->asking, 0, PAGE_AT(PENDING));
+	ASSERT_OK(vn_respond(self->next.fd, fault.cookie, RETRY));
+	EXPECT_DONE(self->device, PENDING);
+	EXPECT_TRUE(holds(self->device->vm, ipa, PENDING, 0, SIZE));
+	EXPECT_STATS(self->next.fd, faults, 1);
+}
+
+TEST_F(migrate, never_restored)
+{
+	struct vfio_nested_fault faults[PENDING];
+
+	ask_and_save(_metadata, self, PENDING, faults);
+	move(_metadata, self, NEXT_STREAM);
+	expect_forgotten(_metadata, self);
+}
+
+TEST_F(migrate, restored_in_vain)
+{
+	struct vfio_nested_fault faults[PENDING];
+
+	ask_and_save(_metadata, self, PENDING, faults);
+	move(_metadata, self, NEXT_STREAM);
+	/* The others are as they should be. */
+	self->saved.records[PENDING - 1].ipa = 1;
+	EXPECT_EQ(-EINVAL, vn_nested_restore(self->next.fd, NEXT_STREAM,
+					     &self->saved, self->len));
+	expect_forgotten(_metadata, self);
 }
 
 /* --- What is refused --------------------------------------------------------------------- */
