@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The event queue (chapter 7), and what it shares with the PRI queue: taking
- * records out.
+ * Taking records out of the event queue (chapter 7) and of the PRI queue (chapter 8).
  *
- * Invariants, for both queues:
+ * Invariants:
  *  - records are taken out with the queue's lock held, each one once and in order;
  *  - a record is copied before it is looked at: the slot belongs to the hardware
  *    again as soon as the consumer index has passed it;
@@ -11,6 +10,9 @@
  *    which never stops cannot keep anybody else from the lock;
  *  - who holds the lock has claimed the queue from the interrupt handler, too, which
  *    takes out what it can only while nobody has, and leaves the rest to its thread;
+ *  - there is an interrupt when a record comes into an empty queue, and none when
+ *    there are others before it (section 3.18): who was called by one goes on until he
+ *    has seen the queue empty after the hardware had been given all room back;
  *  - an overflow is counted and acknowledged, whoever finds it. Page requests wait
  *    for that (section 8.1): what came before it has been dealt with by then.
  */
@@ -61,6 +63,17 @@ static void evtq_write_cons(struct smmu_evtq *evtq)
 	/* Slots have been read before they are given back. */
 	dma_mb();
 	writel_relaxed(evtq->ovackflg | evtq->cons, evtq->q.cons);
+}
+
+/* The read comes after a write of CONS, to the same device. */
+static bool evtq_is_empty(const struct smmu_evtq *evtq)
+{
+	return (readl(evtq->q.prod) & evtq_index_mask(evtq)) == evtq->cons;
+}
+
+static void evtq_next(struct smmu_evtq *evtq)
+{
+	evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
 }
 
 static bool evtq_has_overflowed(struct smmu_device *smmu,
@@ -118,7 +131,7 @@ static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod
 	for (todo = min(todo, slots); todo; todo--) {
 		evtq_read(evtq, record);
 		evtq->handle(smmu, record);
-		evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
+		evtq_next(evtq);
 		if (!(evtq->cons % SMMU_EVTQ_CHUNK)) {
 			evtq_write_cons(evtq);
 			cond_resched();
@@ -132,10 +145,12 @@ static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod
  * @evtq: the queue
  *
  * May sleep. Calls the queue's functions with its lock held.
+ *
+ * Return: false: more has come meanwhile.
  */
-void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
+bool smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
 {
-	bool overflowed;
+	bool overflowed, empty;
 	u32 prod;
 
 	smmu_evtq_lock(evtq);
@@ -149,30 +164,37 @@ void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq)
 		evtq->lost(smmu);
 	evtq->ovackflg = prod & Q_OVFLG;
 	evtq_write_cons(evtq);
+	empty = evtq_is_empty(evtq);
 	smmu_evtq_unlock(evtq);
+	return empty;
 }
 
-/* As evtq_take(), as long as @quick does it; true if that was all. */
+/* As evtq_take(), as long as @quick does it; true if nothing is left. */
 static bool evtq_take_quick(struct smmu_device *smmu, struct smmu_evtq *evtq)
 {
-	u32 prod = readl(evtq->q.prod);
+	u32 num, prod = evtq->cons;
 	u64 record[EVT_DWORDS];
-	u32 num;
 
-	if ((prod ^ evtq->ovackflg) & Q_OVFLG)
-		return false;
-	prod &= evtq_index_mask(evtq);
 	evtq->pass++;
 	evtq->last = NULL;
-	for (num = 0; num < SMMU_EVTQ_QUICK && evtq->cons != prod; num++) {
+	for (num = 0; num < SMMU_EVTQ_QUICK; num++) {
+		if (evtq->cons == prod) {
+			if (num)
+				evtq_write_cons(evtq);
+			prod = readl(evtq->q.prod);
+			if ((prod ^ evtq->ovackflg) & Q_OVFLG)
+				return false;
+			prod &= evtq_index_mask(evtq);
+			if (evtq->cons == prod)
+				return true;
+		}
 		evtq_read(evtq, record);
 		if (!evtq->quick(smmu, record))
 			break;
-		evtq->cons = (evtq->cons + 1) & evtq_index_mask(evtq);
+		evtq_next(evtq);
 	}
-	if (num)
-		evtq_write_cons(evtq);
-	return evtq->cons == prod;
+	evtq_write_cons(evtq);
+	return false;
 }
 
 /**
@@ -241,102 +263,4 @@ void smmu_evtq_reset(struct smmu_evtq *evtq)
 	evtq->ovackflg = 0;
 	writel_relaxed(0, evtq->q.prod);
 	writel_relaxed(0, evtq->q.cons);
-}
-
-static const char * const event_names[] = {
-	[EVT_F_UUT]		= "F_UUT",
-	[EVT_C_BAD_STREAMID]	= "C_BAD_STREAMID",
-	[EVT_F_STE_FETCH]	= "F_STE_FETCH",
-	[EVT_C_BAD_STE]		= "C_BAD_STE",
-	[EVT_F_BAD_ATS_TREQ]	= "F_BAD_ATS_TREQ",
-	[EVT_F_STREAM_DISABLED]	= "F_STREAM_DISABLED",
-	[EVT_F_TRANSL_FORBIDDEN] = "F_TRANSL_FORBIDDEN",
-	[EVT_C_BAD_SUBSTREAMID]	= "C_BAD_SUBSTREAMID",
-	[EVT_F_CD_FETCH]	= "F_CD_FETCH",
-	[EVT_C_BAD_CD]		= "C_BAD_CD",
-	[EVT_F_WALK_EABT]	= "F_WALK_EABT",
-	[EVT_F_TRANSLATION]	= "F_TRANSLATION",
-	[EVT_F_ADDR_SIZE]	= "F_ADDR_SIZE",
-	[EVT_F_ACCESS]		= "F_ACCESS",
-	[EVT_F_PERMISSION]	= "F_PERMISSION",
-	[EVT_F_TLB_CONFLICT]	= "F_TLB_CONFLICT",
-	[EVT_F_CFG_CONFLICT]	= "F_CFG_CONFLICT",
-	[EVT_E_PAGE_REQUEST]	= "E_PAGE_REQUEST",
-	[EVT_F_VMS_FETCH]	= "F_VMS_FETCH",
-};
-
-static void event_log(struct smmu_device *smmu, struct smmu_master *master,
-		      const u64 *evt)
-{
-	u32 id = FIELD_GET(EVT0_ID, evt[0]);
-	const char *name = id < ARRAY_SIZE(event_names) ? event_names[id] : NULL;
-
-	dev_warn_ratelimited(smmu->dev,
-			     "event %s (0x%02x) %s StreamID 0x%llx: %s%s%s address 0x%016llx: %016llx %016llx %016llx\n",
-			     name ?: "unknown", id,
-			     master ? dev_name(master->dev) : "unknown device",
-			     FIELD_GET(EVT0_SID, evt[0]),
-			     evt[1] & EVT1_RNW ? "read" : "write",
-			     evt[1] & EVT1_PNU ? " privileged" : "",
-			     evt[1] & EVT1_S2 ? " stage 2" : "",
-			     evt[2], evt[0], evt[1], evt[3]);
-}
-
-/**
- * smmu_abort_stall - an access that nobody will answer must not wait for ever
- * @smmu: the SMMU
- * @evt: the record of the access
- */
-void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt)
-{
-	__le64 cmd[CMD_DWORDS];
-
-	smmu_cmd_resume(cmd, FIELD_GET(EVT0_SID, evt[0]),
-			FIELD_GET(EVT1_STAG, evt[1]), CMD_RESUME_ABORT);
-	smmu_cmdq_issue(smmu, cmd, 1, SMMU_SYNC_NONE);
-}
-
-/**
- * smmu_event_handle - one event
- * @smmu: the SMMU
- * @evt: the record
- *
- * Called with the event queue's lock held, which keeps the master and its overlay
- * in place.
- */
-void smmu_event_handle(struct smmu_device *smmu, const u64 *evt)
-{
-	struct smmu_master *master = smmu_evtq_master(smmu, &smmu->evtq,
-						      FIELD_GET(EVT0_SID, evt[0]));
-
-	if (master && master->vdev) {
-		smmu_nested_event(master->vdev, evt);
-		return;
-	}
-	event_log(smmu, master, evt);
-	if (evt[1] & EVT1_STALL)
-		smmu_abort_stall(smmu, evt);
-}
-
-/**
- * smmu_event_quick - one event, if it is an access that waits for a guest's answer
- * @smmu: the SMMU
- * @evt: the record
- *
- * Called in the interrupt handler, with the queue claimed. Return: false: it is for
- * smmu_event_handle().
- */
-bool smmu_event_quick(struct smmu_device *smmu, const u64 *evt)
-{
-	struct smmu_master *master;
-	struct smmu_vdev *vdev;
-
-	if (!(evt[1] & EVT1_STALL))
-		return false;
-	master = smmu_evtq_master(smmu, &smmu->evtq, FIELD_GET(EVT0_SID, evt[0]));
-	vdev = master ? master->vdev : NULL;
-	if (!vdev || !vdev->may_stall || vdev->terminated)
-		return false;
-	smmu_nested_stall(vdev, evt, true);
-	return true;
 }

@@ -2,8 +2,10 @@
 /*
  * Interrupts (section 3.18): wired, one for all, or message-signalled.
  *
- * Invariant: handlers are installed before the SMMU may raise anything, and are
- * gone (devm) after it has been switched off.
+ * Invariants:
+ *  - handlers are installed before the SMMU may raise anything, and are gone (devm)
+ *    after it has been switched off;
+ *  - the handler of a queue leaves it empty, see evtq.c.
  */
 #include <linux/interrupt.h>
 #include <linux/io.h>
@@ -24,11 +26,18 @@ static const u32 smmu_msi_cfg0[SMMU_MSI_NUM] = {
 	[SMMU_MSI_PRIQ]   = SMMU_PRIQ_IRQ_CFG0,
 };
 
+/* Whoever else wants the queue gets it in between. */
+static void process_all(struct smmu_device *smmu, struct smmu_evtq *evtq)
+{
+	while (!smmu_evtq_process(smmu, evtq))
+		cond_resched();
+}
+
 static irqreturn_t smmu_evtq_thread(int irq, void *data)
 {
 	struct smmu_device *smmu = data;
 
-	smmu_evtq_process(smmu, &smmu->evtq);
+	process_all(smmu, &smmu->evtq);
 	return IRQ_HANDLED;
 }
 
@@ -36,7 +45,7 @@ static irqreturn_t smmu_priq_thread(int irq, void *data)
 {
 	struct smmu_device *smmu = data;
 
-	smmu_evtq_process(smmu, &smmu->priq);
+	process_all(smmu, &smmu->priq);
 	return IRQ_HANDLED;
 }
 

@@ -413,20 +413,24 @@ void smmu_batch_add(struct smmu_device *smmu, struct smmu_batch *batch,
 		    const __le64 cmd[CMD_DWORDS]);
 int smmu_batch_finish(struct smmu_device *smmu, struct smmu_batch *batch);
 
-/* evtq.c, priq.c */
+/* evtq.c */
 void smmu_evtq_reset(struct smmu_evtq *evtq);
 struct smmu_master *smmu_evtq_master(struct smmu_device *smmu,
 				     struct smmu_evtq *evtq, u32 sid);
 void smmu_evtq_lock(struct smmu_evtq *evtq);
 void smmu_evtq_unlock(struct smmu_evtq *evtq);
 bool smmu_evtq_process_quick(struct smmu_device *smmu, struct smmu_evtq *evtq);
-void smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq);
+bool smmu_evtq_process(struct smmu_device *smmu, struct smmu_evtq *evtq);
 void smmu_records_drain(struct smmu_device *smmu);
 void smmu_records_lock(struct smmu_device *smmu);
 void smmu_records_unlock(struct smmu_device *smmu);
+
+/* event.c */
 void smmu_abort_stall(struct smmu_device *smmu, const u64 *evt);
 bool smmu_event_quick(struct smmu_device *smmu, const u64 *evt);
 void smmu_event_handle(struct smmu_device *smmu, const u64 *evt);
+
+/* priq.c */
 void smmu_priq_refuse(struct smmu_device *smmu, const struct smmu_master *master,
 		      const u64 *pri);
 void smmu_priq_handle(struct smmu_device *smmu, const u64 *pri);
@@ -485,6 +489,7 @@ void smmu_ats_enable(struct smmu_master *master);
 void smmu_ats_disable(struct smmu_master *master);
 int smmu_atc_invalidate(struct smmu_master *master,
 			const __le64 cmd[CMD_DWORDS]);
+void smmu_atc_forget(struct smmu_master *master);
 void smmu_ats_dead_work(struct work_struct *work);
 
 /* pasid.c */
