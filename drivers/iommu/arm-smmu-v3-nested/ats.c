@@ -132,6 +132,25 @@ int smmu_atc_invalidate(struct smmu_master *master, const __le64 cmd[CMD_DWORDS]
 }
 
 /**
+ * smmu_atc_forget - invalidate everything in one master's ATC, and wait for it
+ * @master: the master
+ *
+ * Any context.
+ */
+void smmu_atc_forget(struct smmu_master *master)
+{
+	__le64 cmd[CMD_DWORDS];
+
+	smmu_cmd_atc_inv(cmd, 0, false, 0, false, 0, CMD_ATC_SIZE_ALL);
+	smmu_atc_invalidate(master, cmd);
+	/* What was translated for a PASID may have to be named. */
+	if (!master->pasid_bits)
+		return;
+	smmu_cmd_atc_inv(cmd, 0, true, 0, true, 0, CMD_ATC_SIZE_ALL);
+	smmu_atc_invalidate(master, cmd);
+}
+
+/**
  * smmu_ats_dead_work - take ATS away from a device that does not answer
  * @work: smmu_master.ats_dead_work
  */

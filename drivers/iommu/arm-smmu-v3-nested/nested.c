@@ -252,6 +252,7 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 	struct smmu_vdev *vdev = binding->backend_data;
 	struct smmu_master *master = vdev->master;
 	enum smmu_vste_kind kind;
+	bool had_ats;
 	int ret;
 
 	ret = check_context(vdev, context, &kind);
@@ -273,7 +274,11 @@ static int smmu_nested_set_context(struct iommu_nested_binding *binding,
 	smmu_records_lock(master->smmu);
 	smmu_vdev_forgive(vdev);
 	smmu_records_unlock(master->smmu);
+	had_ats = master->ats_enabled;
 	smmu_master_update(master);
+	/* It has translations of what was in force until now. */
+	if (had_ats && master->ats_enabled)
+		smmu_atc_forget(master);
 unlock:
 	mutex_unlock(&master->lock);
 	return ret;

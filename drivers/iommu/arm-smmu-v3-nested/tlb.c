@@ -49,26 +49,21 @@ static void tlb_flush_atcs(struct smmu_domain *domain, unsigned long iova,
 {
 	struct smmu_master *master;
 	__le64 cmd[CMD_DWORDS];
+	u64 addr;
+	u8 span;
 
 	list_for_each_entry_rcu(master, &domain->ats_masters, ats_node) {
 		/*
 		 * With a stage 1 on top, the addresses that the device knows are
 		 * not those of stage 2.
 		 */
-		bool nested = READ_ONCE(master->vdev);
-		bool all = !size || nested;
-		u64 addr = 0;
-		u8 span = CMD_ATC_SIZE_ALL;
-
-		if (!all)
-			smmu_atc_inv_span(iova, iova + size - 1, &addr, &span);
+		if (!size || READ_ONCE(master->vdev)) {
+			smmu_atc_forget(master);
+			continue;
+		}
+		smmu_atc_inv_span(iova, iova + size - 1, &addr, &span);
 		smmu_cmd_atc_inv(cmd, 0, false, 0, false, addr, span);
 		smmu_atc_invalidate(master, cmd);
-		/* What was translated for a PASID may have to be named. */
-		if (nested && master->pasid_bits) {
-			smmu_cmd_atc_inv(cmd, 0, true, 0, true, addr, span);
-			smmu_atc_invalidate(master, cmd);
-		}
 	}
 }
 

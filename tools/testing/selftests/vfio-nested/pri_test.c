@@ -380,6 +380,33 @@ TEST_F(pri, credits_are_kept)
 		EXPECT_DONE(self->device, i);
 }
 
+/* --- What the device keeps --- */
+
+/* What it has translated while one context was in force it does not use in the next. */
+TEST_F(pri, contexts_share_no_translations)
+{
+	uint64_t here = vn_guest_page(self->guest), there;
+
+	ASSERT_NE(0, here);
+	there = map_for(_metadata, &self->asking, VN_NO_PASID, here);
+	ASSERT_OK(vn_nested_set_context(self->guest->fd, STREAM,
+					VFIO_NESTED_CONTEXT_BYPASS));
+	ask(_metadata, self->device, 1, here, SIZE, VN_NO_PASID);
+	EXPECT_DONE(self->device, 1);
+	EXPECT_TRUE(holds(self->device->vm, here, 1, 0, SIZE));
+
+	ASSERT_OK(vn_guest_translate(self->guest, STREAM));
+	ask(_metadata, self->device, 2, here, SIZE, VN_NO_PASID);
+	EXPECT_DONE(self->device, 2);
+	EXPECT_TRUE(holds(self->device->vm, there, 2, 0, SIZE));
+
+	ASSERT_OK(vn_nested_set_context(self->guest->fd, STREAM,
+					VFIO_NESTED_CONTEXT_BYPASS));
+	ask(_metadata, self->device, 3, here, SIZE, VN_NO_PASID);
+	EXPECT_DONE(self->device, 3);
+	EXPECT_TRUE(holds(self->device->vm, here, 3, 0, SIZE));
+}
+
 /* --- Stop markers --- */
 
 /* It says that all requests of a PASID are before it. Nobody answers it. */
