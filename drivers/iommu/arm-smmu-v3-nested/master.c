@@ -68,7 +68,9 @@ static int smmu_insert_streams(struct smmu_master *master,
 			smmu_remove_streams(master, master->num_sids);
 			return ret;
 		}
-		master->sids[master->num_sids++] = sid;
+		/* The array is as long as this says. */
+		master->num_sids++;
+		master->sids[master->num_sids - 1] = sid;
 	}
 	return 0;
 }
