@@ -39,20 +39,15 @@
 /* A producer that could leave the telling to the next one does so this often. */
 #define SMMU_CMDQ_QUIET_MAX	(4 * SMMU_BATCH_MAX)
 
-static u32 cmdq_slots(const struct smmu_cmdq *cmdq)
-{
-	return 1U << cmdq->q.shift;
-}
-
 /* What the PROD and CONS registers hold for a counter: index and wrap bit. */
 static u32 cmdq_reg(const struct smmu_cmdq *cmdq, u32 count)
 {
-	return count & (2 * cmdq_slots(cmdq) - 1);
+	return count & (2 * cmdq->q.slots - 1);
 }
 
 static __le64 *cmdq_slot(const struct smmu_cmdq *cmdq, u32 count)
 {
-	return cmdq->q.base + (count & (cmdq_slots(cmdq) - 1)) * CMD_DWORDS;
+	return cmdq->q.base + (count & (cmdq->q.slots - 1)) * CMD_DWORDS;
 }
 
 /*
@@ -68,15 +63,14 @@ static u32 cmdq_poll_cons(struct smmu_cmdq *cmdq)
 	do {
 		u32 reg = readl(cmdq->q.cons);
 
-		new = old + ((cmdq_reg(cmdq, reg) - cmdq_reg(cmdq, old)) &
-			     (2 * cmdq_slots(cmdq) - 1));
+		new = old + cmdq_reg(cmdq, reg - old);
 	} while (new != old && !try_cmpxchg(&cmdq->cons, &old, new));
 	return new;
 }
 
 static u32 *cmdq_silent(const struct smmu_cmdq *cmdq, u32 count)
 {
-	return &cmdq->silent[count & (cmdq_slots(cmdq) - 1)];
+	return &cmdq->silent[count & (cmdq->q.slots - 1)];
 }
 
 /* The hardware stands at the SYNC, and goes on when the error is acknowledged. */
@@ -144,7 +138,7 @@ static int cmdq_reserve(struct smmu_device *smmu, u32 num, u32 *start,
 			unsigned long *flags)
 {
 	struct smmu_cmdq *cmdq = &smmu->cmdq;
-	u32 slots = cmdq_slots(cmdq);
+	u32 slots = cmdq->q.slots;
 	u32 tail;
 
 	local_irq_save(*flags);
@@ -182,7 +176,7 @@ static void cmdq_publish(struct smmu_cmdq *cmdq, u32 start, u32 end)
 static void cmdq_write(struct smmu_cmdq *cmdq, u32 count, const __le64 *cmds,
 		       u32 num)
 {
-	const __le64 *end = cmdq->q.base + cmdq_slots(cmdq) * CMD_DWORDS;
+	const __le64 *end = cmdq->q.base + cmdq->q.slots * CMD_DWORDS;
 	__le64 *slot = cmdq_slot(cmdq, count);
 
 	for (; num; num--, cmds += CMD_DWORDS) {
@@ -192,14 +186,6 @@ static void cmdq_write(struct smmu_cmdq *cmdq, u32 count, const __le64 *cmds,
 		if (slot == end)
 			slot = cmdq->q.base;
 	}
-}
-
-static void cmdq_write_sync(struct smmu_cmdq *cmdq, u32 count)
-{
-	__le64 cmd[CMD_DWORDS];
-
-	smmu_cmd_sync(cmd);
-	cmdq_write(cmdq, count, cmd, 1);
 }
 
 static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
@@ -216,7 +202,7 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
 		return ret;
 	cmdq_write(cmdq, start, cmds, num);
 	if (sync != SMMU_SYNC_NONE)
-		cmdq_write_sync(cmdq, start + num);
+		smmu_cmd_sync(cmdq_slot(cmdq, start + num));
 	cmdq_publish(cmdq, start, start + total);
 	local_irq_restore(flags);
 
@@ -225,6 +211,19 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
 	ret = cmdq_wait(smmu, start + total);
 	if (sync == SMMU_SYNC_ATC && !ret && cmdq_take_silence(cmdq, start + num))
 		ret = -ETIMEDOUT;
+	return ret;
+}
+
+/* What an erratum asks for. */
+static noinline int cmdq_issue_odd(struct smmu_device *smmu, const __le64 *cmds,
+				   u32 num, enum smmu_sync sync)
+{
+	int ret;
+
+	sync = max(sync, SMMU_SYNC_WAIT);
+	ret = cmdq_issue_once(smmu, cmds, num, sync);
+	if (!ret && smmu->options & SMMU_OPT_REPEAT_INV)
+		ret = cmdq_issue_once(smmu, cmds, num, sync);
 	return ret;
 }
 
@@ -242,14 +241,9 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
 int smmu_cmdq_issue(struct smmu_device *smmu, const __le64 *cmds, u32 num,
 		    enum smmu_sync sync)
 {
-	int ret;
-
 	if (unlikely(smmu->options & (SMMU_OPT_FORCE_SYNC | SMMU_OPT_REPEAT_INV)))
-		sync = max(sync, SMMU_SYNC_WAIT);
-	ret = cmdq_issue_once(smmu, cmds, num, sync);
-	if (!ret && unlikely(smmu->options & SMMU_OPT_REPEAT_INV))
-		ret = cmdq_issue_once(smmu, cmds, num, sync);
-	return ret;
+		return cmdq_issue_odd(smmu, cmds, num, sync);
+	return cmdq_issue_once(smmu, cmds, num, sync);
 }
 
 /**
@@ -298,11 +292,11 @@ static const char * const cerror_names[] = {
 /* The hardware stands at the bad command and reads it again when we are done. */
 static void cmdq_replace_bad(struct smmu_device *smmu, u32 index)
 {
-	const __le64 *slot = cmdq_slot(&smmu->cmdq, index);
+	__le64 *slot = cmdq_slot(&smmu->cmdq, index);
 
 	dev_err_ratelimited(smmu->dev, "replaced illegal command 0x%016llx 0x%016llx\n",
 			    le64_to_cpu(slot[0]), le64_to_cpu(slot[1]));
-	cmdq_write_sync(&smmu->cmdq, index);
+	smmu_cmd_sync(slot);
 	dma_wmb();
 }
 
@@ -369,7 +363,7 @@ void smmu_cmdq_reset(struct smmu_device *smmu)
 	u32 i;
 
 	/* Of no slot it is the counter of a command there. */
-	for (i = 0; i < cmdq_slots(cmdq); i++)
+	for (i = 0; i < cmdq->q.slots; i++)
 		cmdq->silent[i] = ~i;
 	cmdq->tail = 0;
 	cmdq->published = 0;

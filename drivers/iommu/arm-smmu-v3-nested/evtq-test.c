@@ -9,8 +9,7 @@
 /* Depends on nothing but registers. */
 #include "evtq.c"
 
-#define SHIFT		3
-#define SLOTS		(1U << SHIFT)
+#define SLOTS		8
 #define OVERFLOW	BIT(31)
 
 /**
@@ -78,7 +77,7 @@ static int evtq_test_init(struct kunit *test)
 	f->evtq.handle = take;
 	f->evtq.quick = take_quick;
 	f->evtq.q.base = f->slots;
-	f->evtq.q.shift = SHIFT;
+	f->evtq.q.slots = SLOTS;
 	f->evtq.q.dwords = EVT_DWORDS;
 	f->evtq.q.prod = (void __iomem __force *)&f->prod;
 	f->evtq.q.cons = (void __iomem __force *)&f->cons;

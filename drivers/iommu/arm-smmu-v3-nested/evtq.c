@@ -54,7 +54,7 @@ void smmu_evtq_unlock(struct smmu_evtq *evtq)
 
 static u32 evtq_index_mask(const struct smmu_evtq *evtq)
 {
-	return (2U << evtq->q.shift) - 1;
+	return 2 * evtq->q.slots - 1;
 }
 
 /* The overflow flag of CONS says that we have seen that of PROD (7.4). */
@@ -107,9 +107,8 @@ struct smmu_master *smmu_evtq_master(struct smmu_device *smmu,
 
 static void evtq_read(struct smmu_evtq *evtq, u64 record[EVT_DWORDS])
 {
-	u32 slots = 1U << evtq->q.shift;
 	const __le64 *slot = evtq->q.base +
-			     (evtq->cons & (slots - 1)) * evtq->q.dwords;
+			     (evtq->cons & (evtq->q.slots - 1)) * evtq->q.dwords;
 	u32 i;
 
 	for (i = 0; i < evtq->q.dwords; i++)
@@ -119,7 +118,7 @@ static void evtq_read(struct smmu_evtq *evtq, u64 record[EVT_DWORDS])
 /* Up to @prod; no more than the queue holds, whatever the register said. */
 static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod)
 {
-	u32 slots = 1U << evtq->q.shift;
+	u32 slots = evtq->q.slots;
 	u64 record[EVT_DWORDS];
 	u32 todo;
 

@@ -309,8 +309,8 @@ static u32 guest_plain_tlbis(struct guest_commands *g, u32 index, u32 num)
 		to[0] = cpu_to_le64((word0 ^ plain->flip) | vmid);
 		to[1] = cpu_to_le64(word1);
 	}
-	g->end = (to - g->cmds) / CMD_DWORDS;
-	return (cmd - g->cmds) / CMD_DWORDS;
+	g->end = (u32)(to - g->cmds) / CMD_DWORDS;
+	return (u32)(cmd - g->cmds) / CMD_DWORDS;
 }
 
 /* One command, or more; @index is moved on to the last of them. */

@@ -19,7 +19,7 @@ static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq
 	if (likely(!evtq->crowded))
 		return false;
 	return smmu_flood_count(&vdev->events, evtq) >
-	       (1U << evtq->q.shift) / SMMU_EVTQ_SHARE;
+	       evtq->q.slots / SMMU_EVTQ_SHARE;
 }
 
 static noinline void report_event(struct smmu_vdev *vdev, const u64 *evt)

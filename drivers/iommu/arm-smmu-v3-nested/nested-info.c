@@ -138,7 +138,7 @@ static u32 max_pending(const struct smmu_device *smmu)
 	if (smmu_stall_model(smmu) != IDR0_STALL_MODEL_TERMINATE)
 		num = smmu->stall_max;
 	if (smmu_guest_ats && smmu_has_pri(smmu))
-		num += 1U << smmu->priq.q.shift;
+		num += smmu->priq.q.slots;
 	return min_t(u32, num, IOMMU_NESTED_MAX_PENDING);
 }
 

@@ -137,7 +137,7 @@ static u32 pri_grant(const struct smmu_master *master, u32 credits, u32 capacity
 {
 	bool is_virtfn = to_pci_dev(master->dev)->is_virtfn;
 	u32 granted = smmu_pri_grant(is_virtfn ? capacity : credits, capacity,
-				     1U << master->smmu->priq.q.shift, reserved);
+				     master->smmu->priq.q.slots, reserved);
 
 	return is_virtfn && granted < capacity ? 0 : granted;
 }

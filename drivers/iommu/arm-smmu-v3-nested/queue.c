@@ -53,13 +53,13 @@ int smmu_queue_init(struct smmu_device *smmu, struct smmu_queue *q,
 					     "no memory for the %s queue\n", name);
 	}
 
-	q->shift = shift;
+	q->slots = 1U << shift;
 	q->dwords = dwords;
 	q->prod = page + prod_off;
 	q->cons = page + cons_off;
 	q->base_reg = Q_BASE_ALLOC_HINT | (dma & Q_BASE_ADDR) |
 		      FIELD_PREP(Q_BASE_LOG2SIZE, shift);
-	dev_dbg(smmu->dev, "%s queue: %u entries\n", name, 1U << shift);
+	dev_dbg(smmu->dev, "%s queue: %u entries\n", name, q->slots);
 	return 0;
 }
 
@@ -80,7 +80,7 @@ int smmu_queues_init(struct smmu_device *smmu)
 			      smmu->base, SMMU_CMDQ_PROD, SMMU_CMDQ_CONS);
 	if (ret)
 		return ret;
-	smmu->cmdq.silent = devm_kcalloc(smmu->dev, 1U << smmu->cmdq.q.shift,
+	smmu->cmdq.silent = devm_kcalloc(smmu->dev, smmu->cmdq.q.slots,
 					 sizeof(*smmu->cmdq.silent), GFP_KERNEL);
 	if (!smmu->cmdq.silent)
 		return -ENOMEM;

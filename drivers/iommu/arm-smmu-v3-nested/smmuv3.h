@@ -116,7 +116,7 @@ struct smmu_batch {
  * struct smmu_queue - memory and registers of a queue
  * @base: entries
  * @base_reg: value of the BASE register
- * @shift: log2 of the number of entries
+ * @slots: number of entries, a power of two
  * @dwords: 64-bit words of an entry
  * @prod: producer register
  * @cons: consumer register
@@ -126,7 +126,7 @@ struct smmu_batch {
 struct smmu_queue {
 	__le64 *base;
 	u64 base_reg;
-	u32 shift;
+	u32 slots;
 	u32 dwords;
 	void __iomem *prod;
 	void __iomem *cons;
