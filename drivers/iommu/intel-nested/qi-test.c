@@ -69,7 +69,7 @@ static const struct {
 	  VTD_CMD_SYNC_ALL },
 	{ "PASID device TLB", 0x8, 0xfffffffffffff1f0, ~0x7ffULL,
 	  VTD_CMD_FLUSH_DEVICE_PASID, true },
-	{ "response", 0x9, 0xfffffffff0010, 0xff8, VTD_CMD_RESPONSE },
+	{ "response", 0x9, 0xfffffffff0010, 0xffc, VTD_CMD_RESPONSE },
 };
 
 /* Some bits belong to a value of which others are not legal. */

@@ -275,7 +275,7 @@ static const struct descriptor descriptors[] = {
 	[QI_GROUP_RESPONSE] = {
 		.check = check_response,
 		.known = { QI0_RESPONSE_PP | QI0_RESPONSE_CODE | QI0_RESPONSE_SID |
-			   QI0_PASID, QI1_RESPONSE_GROUP },
+			   QI0_PASID, QI1_RESPONSE_LPIG | QI1_RESPONSE_GROUP },
 		.needs = ECAP_PRS,
 	},
 };

@@ -155,6 +155,8 @@
 #define QI_RESPONSE_INVALID	0x1
 #define QI_RESPONSE_FAILURE	0xf
 #define QI0_RESPONSE_SID	GENMASK_ULL(31, 16)
+/* Last page in group: only in earlier revisions, but drivers go on to set it. */
+#define QI1_RESPONSE_LPIG	BIT_ULL(2)
 #define QI1_RESPONSE_GROUP	GENMASK_ULL(11, 3)
 
 /* 7.4.1 Page request descriptor, 256 bits */
