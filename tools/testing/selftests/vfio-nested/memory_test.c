@@ -7,12 +7,13 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include "vtd-test.h"
 
 static const struct vn_want wants[] = {
-	{ .engine = VN_TESTDEV },
+	/* 1024 tables have 4 MiB. */
+	{ .engine = VN_TESTDEV, .ram_size = 2 * VN_RAM_SIZE },
 };
 
 #define PAGE		((uint64_t)VN_PAGE)
@@ -295,49 +296,23 @@ TEST_F(vtd, binding_races_with_unmaps)
 
 /* --- PASIDs of VFIO's ------------------------------------------------------------- */
 
-static int attach_pasid(struct vn_device *device, uint32_t pt_id)
-{
-	struct {
-		uint32_t argsz;
-		uint32_t flags;
-		uint32_t pt_id;
-		uint32_t pasid;
-	} attach = {
-		.argsz = sizeof(attach),
-		.flags = 1,
-		.pt_id = pt_id,
-		.pasid = THE_PASID,
-	};
-
-	/* VFIO_DEVICE_ATTACH_IOMMUFD_PT, with a PASID */
-	return ioctl(device->fd, _IO(';', 100 + 19), &attach) ? -errno : 0;
-}
-
-static int detach_pasid(struct vn_device *device)
-{
-	uint32_t detach[3] = { sizeof(detach), 1, THE_PASID };
-
-	/* VFIO_DEVICE_DETACH_IOMMUFD_PT, with a PASID */
-	return ioctl(device->fd, _IO(';', 100 + 20), detach) ? -errno : 0;
-}
-
-/* As long as the device is bound they are the guest's. */
+/* As long as the device is bound they are the guest's, and it cannot be while they are not. */
 TEST_F(vtd, vfio_attaches_no_pasids)
 {
 	struct vn_guest *guest = &self->guest;
-	int ret;
+	struct vn_device *device = self->device;
+	uint32_t pt;
 
-	if (is_type1(self))
-		SKIP(return, "iommufd's");
+	NEED_IOMMUFD();
 	NEED_PASIDS();
-	EXPECT_EQ(-EBUSY, attach_pasid(self->device, guest->vm->ioas));
-	ASSERT_OK(vn_nested_unbind(self->device->fd));
-	/* The domain may not be one for PASIDs. */
-	ret = attach_pasid(self->device, guest->vm->ioas);
-	EXPECT_NE(-EBUSY, ret);
-	EXPECT_EQ(ret ? 0 : -EBUSY, vn_guest_bind(guest, self->device, STREAM));
-	EXPECT_EQ(0, ret ? 0 : detach_pasid(self->device));
-	ksft_print_msg("VFIO attaches a PASID: %d\n", ret);
+	pt = attach_for_pasids(_metadata, self);
+	ASSERT_OK(vn_guest_bind(guest, device, STREAM));
+	EXPECT_EQ(-EBUSY, vn_iommufd_attach_pasid(device, pt, THE_PASID));
+	ASSERT_OK(vn_nested_unbind(device->fd));
+	EXPECT_OK(vn_iommufd_attach_pasid(device, pt, THE_PASID));
+	EXPECT_EQ(-EBUSY, vn_guest_bind(guest, device, STREAM));
+	EXPECT_OK(vn_iommufd_detach_pasid(device, THE_PASID));
+	EXPECT_OK(vn_guest_bind(guest, device, STREAM));
 }
 
 /* --- Processes ---------------------------------------------------------------------- */
@@ -557,6 +532,55 @@ TEST_F(vtd, tables_that_are_not_present)
 	ASSERT_OK(vn_device_enable_pasid(self->device));
 	EXPECT_REACHES(VN_PASID(VN_VTD_PASIDS_PER_TABLE), IOVA(0), a);
 	EXPECT_ABORTS(VN_PASID(2 * VN_VTD_PASIDS_PER_TABLE), IOVA(0));
+}
+
+/* How long it takes to read all tables again, and how many page faults */
+static uint64_t reread(struct __test_metadata *_metadata, struct vn_guest *guest,
+		       long *faults)
+{
+	uint64_t start = vn_now_ms();
+	struct rusage before, after;
+
+	ASSERT_EQ(0, getrusage(RUSAGE_THREAD, &before));
+	ASSERT_EQ(0, vn_vtd_command(guest->fd, vn_qi_pasid_cache_all()));
+	ASSERT_EQ(0, getrusage(RUSAGE_THREAD, &after));
+	*faults = after.ru_minflt - before.ru_minflt;
+	return vn_now_ms() - start;
+}
+
+/*
+ * What is missing is brought in many pages at a time: reading begins anew a few times,
+ * and not for each page.
+ */
+TEST_F(vtd, an_invalidation_without_any_table)
+{
+	enum { TABLES = 1024 };
+	struct vn_guest *guest = &self->guest;
+	uint64_t a, there, absent;
+	struct vn_vm *vm = guest->vm;
+	long faults;
+	unsigned int i;
+
+	NEED_PASIDS();
+	vn_vm_reset(vm);
+	ASSERT_OK(vn_guest_stage1(guest, 12, VA_BITS, ASID));
+	ASSERT_OK(vn_guest_pasids(guest, 16));
+	for (i = 0; i < TABLES; i++)
+		ASSERT_NE(NULL, vn_vtd_entry(guest, i * VN_VTD_PASIDS_PER_TABLE));
+	a = new_page(_metadata, guest);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_vtd_translate(guest, STREAM));
+	there = reread(_metadata, guest, &faults);
+	EXPECT_EQ(0, faults);
+	ASSERT_EQ(0, madvise(vm->ram, vm->ram_size, MADV_DONTNEED));
+	absent = reread(_metadata, guest, &faults);
+	EXPECT_LT(0, faults);
+	EXPECT_GE(TABLES + 8, faults);
+	EXPECT_GT(100 * (there + 1), absent);
+	ksft_print_msg("%u tables: %llu ms, and when they are absent %llu ms and %ld faults\n",
+		       TABLES, (unsigned long long)there, (unsigned long long)absent,
+		       faults);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
 }
 
 /* Pages that this process has mapped, from /proc/self/maps */

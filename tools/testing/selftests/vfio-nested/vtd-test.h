@@ -132,6 +132,22 @@ static inline bool has_pasids(FIXTURE_DATA(vtd) *self)
 	ASSERT_OK(vn_device_enable_pasid(self->device));		\
 } while (0)
 
+/*
+ * Unbinds the device, and attaches it to a domain that VFIO can attach with PASIDs as
+ * well: that domain.
+ */
+static inline uint32_t attach_for_pasids(struct __test_metadata *_metadata,
+					 FIXTURE_DATA(vtd) *self)
+{
+	uint32_t pt;
+
+	ASSERT_OK(vn_nested_unbind(self->device->fd));
+	ASSERT_OK(vn_iommufd_nest_parent(self->guest.vm, self->device, VN_HWPT_PASID,
+					 &pt));
+	ASSERT_OK(vn_iommufd_attach(self->device, pt));
+	return pt;
+}
+
 /* Gives @pasid a table of its own, and tells the IOMMU. */
 static inline void add_pasid(struct __test_metadata *_metadata, struct vn_guest *guest,
 			     uint32_t pasid, uint16_t did, struct vn_stage1 *fs)
@@ -151,6 +167,11 @@ static inline bool is_type1(FIXTURE_DATA(vtd) *self)
 {
 	return self->guest.vm->ops == &vn_vm_type1;
 }
+
+#define NEED_IOMMUFD() do {						\
+	if (is_type1(self))						\
+		SKIP(return, "only iommufd attaches PASIDs");		\
+} while (0)
 
 #define NEED_TYPE1() do {						\
 	if (!is_type1(self))						\

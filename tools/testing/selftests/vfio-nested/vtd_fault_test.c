@@ -207,6 +207,23 @@ TEST_F(vtd, failure_does_not_reach_the_device)
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
 }
 
+/*
+ * In earlier revisions of the specification word 1 has a bit that says whether the last
+ * page of the group is meant, and drivers set it.
+ */
+TEST_F(vtd, responses_of_older_guests)
+{
+	struct vfio_nested_command_vtd command;
+	struct vfio_nested_fault fault;
+
+	NEED_REQUESTS();
+	fault = request_of_pasid(_metadata, self);
+	command = vn_qi_response(STREAM, true, THE_PASID, fault.group, 1);
+	command.qw[1] |= htole64(VN_BIT(2));
+	EXPECT_OK(COMMAND(command));
+	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
+}
+
 /* A group of another device, PASID or number is nobody's to answer. */
 TEST_F(vtd, responses_for_others_are_refused)
 {
@@ -376,6 +393,74 @@ TEST_F(vtd, requests_under_changes)
 	}
 	stop_flood(_metadata, &flood);
 	ksft_print_msg("%u rounds\n", rounds);
+}
+
+/* VFIO attaches the PASID whenever the guest does not have it. */
+struct attacher {
+	struct vn_device *device;
+	uint32_t pt;
+	bool stop;
+	unsigned int attached;
+	int error;
+};
+
+static void *attach_often(void *data)
+{
+	struct attacher *job = data;
+	int ret;
+
+	while (!vn_read_once(&job->stop) && !job->error) {
+		ret = vn_iommufd_attach_pasid(job->device, job->pt, THE_PASID);
+		if (!ret) {
+			job->attached++;
+			ret = vn_iommufd_detach_pasid(job->device, THE_PASID);
+		}
+		if (ret != -EBUSY)
+			job->error = ret;
+	}
+	return NULL;
+}
+
+TEST_F(vtd, vfio_attaches_the_pasid_of_a_flood)
+{
+	struct vn_guest *guest = &self->guest;
+	struct attacher job = { .device = self->device };
+	uint64_t words[VN_VTD_ENTRY_WORDS], end;
+	unsigned int rounds, busy = 0;
+	struct vn_stage1 fs;
+	struct flood flood;
+	pthread_t thread;
+	int ret;
+
+	NEED_IOMMUFD();
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	vn_pte_first(words, fs.table, DID);
+	job.pt = attach_for_pasids(_metadata, self);
+	ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
+	start_flood(_metadata, self, &flood);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, attach_often, &job));
+	for (rounds = 0, end = vn_now_ms() + 3000; vn_now_ms() < end; rounds++) {
+		EXPECT_OK(vn_vtd_translate(guest, STREAM));
+		flood_again(&flood);
+		EXPECT_OK(vn_vtd_set_entry(guest, THE_PASID, NULL));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
+		EXPECT_OK(vn_vtd_set_entry(guest, THE_PASID, words));
+		EXPECT_OK(COMMAND(vn_qi_pasid_cache(DID, THE_PASID)));
+		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		do {
+			ret = vn_guest_bind(guest, self->device, STREAM);
+			busy += ret == -EBUSY;
+		} while (ret == -EBUSY);
+		ASSERT_OK(ret);
+	}
+	vn_write_once(&job.stop, true);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, job.error);
+	EXPECT_LT(0, job.attached);
+	ksft_print_msg("%u rounds, VFIO has had the PASID %u times, and bound was not %u times\n",
+		       rounds, job.attached, busy);
+	stop_flood(_metadata, &flood);
 }
 
 /* --- Owners that die ------------------------------------------------------------------ */

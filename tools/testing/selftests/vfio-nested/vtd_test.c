@@ -748,6 +748,66 @@ TEST_F(vtd, bad_descriptors_are_refused)
 	EXPECT_OK(COMMAND(vn_qi_wait()));
 }
 
+/* Legal descriptors, and the bits that the specification defines for their types */
+static const struct legal {
+	const char *name;
+	uint64_t qw0;
+	uint64_t qw1;
+	uint64_t defined[2];
+	uint64_t needs;
+	int result;
+} legal[] = {
+	{ "context", 0x1 | vn_field(1, 4, 2), 0,
+	  { 0x3ffffffff003fULL, 0 } },
+	{ "IOTLB", 0x2 | vn_field(1, 4, 2), 0,
+	  { 0xffff00ffULL, 0xfffffffffffff07fULL } },
+	{ "device TLB", 0x3 | vn_field(STREAM, 32, 16), 0,
+	  { 0xfff0ffff001ff00fULL, 0xfffffffffffff001ULL },
+	  VFIO_NESTED_CAP_ATS },
+	{ "wait", 0x5, 0,
+	  { 0xffffffff000000ffULL, 0xfffffffffffffffcULL } },
+	{ "PASID IOTLB", 0x6 | vn_field(2, 4, 2), 0,
+	  { 0xfffffffff003fULL, 0xfffffffffffff07fULL } },
+	{ "PASID cache", 0x7 | vn_field(1, 4, 2), 0,
+	  { 0xfffffffff003fULL, 0 } },
+	{ "PASID device TLB", 0x8 | vn_field(STREAM, 16, 16), 0,
+	  { 0xffffffffffff01ffULL | vn_field(0xf, 12, 4), 0xfffffffffffff801ULL },
+	  VFIO_NESTED_CAP_ATS | VFIO_NESTED_CAP_PASID },
+	/* Older revisions define bit 2 of the second word. */
+	{ "page group response", 0x9 | vn_field(STREAM, 16, 16), 0,
+	  { 0xffffffffff01fULL, 0xffcULL }, VFIO_NESTED_CAP_PRI, -ENOENT },
+};
+
+TEST_F(vtd, all_reserved_bits_are_refused)
+{
+	struct vfio_nested_command_vtd command;
+	unsigned int i, word, bit;
+	bool defined;
+
+	for (i = 0; i < VN_ARRAY_SIZE(legal); i++) {
+		const struct legal *row = &legal[i];
+
+		if (~self->guest.info.caps & row->needs)
+			continue;
+		EXPECT_EQ(row->result, COMMAND(vn_qi(row->qw0, row->qw1)))
+			TH_LOG("%s", row->name);
+		for (word = 0; word < 4; word++) {
+			for (bit = word ? 0 : 4; bit < 64; bit++) {
+				/* Bits 9 to 11 belong to the type. */
+				bool type = !word && bit >= 9 && bit <= 11;
+
+				defined = word < 2 && row->defined[word] & VN_BIT(bit);
+				if (defined)
+					continue;
+				command = vn_qi(row->qw0, row->qw1);
+				command.qw[word] |= htole64(VN_BIT(bit));
+				EXPECT_EQ(type ? -EOPNOTSUPP : -EINVAL, COMMAND(command))
+					TH_LOG("%s: bit %u of word %u", row->name, bit, word);
+			}
+		}
+	}
+}
+
 TEST_F(vtd, descriptors_of_128_bits)
 {
 	struct vn_guest *guest = &self->guest;

@@ -104,8 +104,8 @@ int vn_scene_open(struct vn_scene *scene, int nested_fd, uint32_t ring_entries)
 		return ret;
 	if ((guest->info.caps & need) != need)
 		return vn_fail(-EOPNOTSUPP,
-			       "%s: capabilities 0x%" PRIx64 ", this needs 0x%" PRIx64,
-			       scene->name, (uint64_t)guest->info.caps, need);
+			       "%s: a guest has no %s with PASIDs here", scene->name,
+			       need & VFIO_NESTED_CAP_STALL ? "stalls" : "page requests");
 	ret = vn_ring_open(&guest->ring, guest->fd, ring_entries, -1);
 	if (!ret)
 		ret = make_tables(scene);

@@ -14,6 +14,9 @@
 #include "util.h"
 #include "vm.h"
 
+/* VFIO_DEVICE_ATTACH_PASID; older headers lack it. */
+#define ATTACH_PASID		1
+
 static int new_ioas(struct vn_vm *vm)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
@@ -71,39 +74,32 @@ static int open_cdev(struct vn_device *device)
 	return fd;
 }
 
-/*
- * A VT-d nests on a domain that was made for it, which takes the place of the one that
- * VFIO makes by itself. All devices of the machine have the same.
- */
-static int nest_parent(struct vn_vm *vm, struct vn_device *device, uint32_t *pt)
+int vn_iommufd_nest_parent(struct vn_vm *vm, struct vn_device *device,
+			   uint32_t flags, uint32_t *pt)
 {
-#ifdef __x86_64__
 	struct iommu_hwpt_alloc alloc = {
 		.size = sizeof(alloc),
-		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT | flags,
 		.dev_id = device->iommufd_id,
 		.pt_id = vm->ioas,
 	};
 
-	if (!vm->parent) {
-		if (ioctl(vm->fd, IOMMU_HWPT_ALLOC, &alloc))
-			return vn_fail(-errno, "%s: IOMMU_HWPT_ALLOC of a nest parent: %m",
-				       device->pci.name);
-		vm->parent = alloc.out_hwpt_id;
-	}
-	*pt = vm->parent;
-#else
-	*pt = vm->ioas;
-#endif
+	if (ioctl(vm->fd, IOMMU_HWPT_ALLOC, &alloc))
+		return vn_fail(-errno, "%s: IOMMU_HWPT_ALLOC of a nest parent: %m",
+			       device->pci.name);
+	*pt = alloc.out_hwpt_id;
 	return 0;
 }
 
-int vn_iommufd_attach(struct vn_device *device, uint32_t pt)
+/* An attachment of the device, or with a PASID */
+static int attach(struct vn_device *device, uint32_t flags, uint32_t pt, uint32_t pasid)
 {
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-		.pt_id = pt,
-	};
+	struct {
+		uint32_t argsz;
+		uint32_t flags;
+		uint32_t pt_id;
+		uint32_t pasid;
+	} attach = { sizeof(attach), flags, pt, pasid };
 
 	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		return vn_fail(-errno, "%s: VFIO_DEVICE_ATTACH_IOMMUFD_PT: %m",
@@ -111,12 +107,51 @@ int vn_iommufd_attach(struct vn_device *device, uint32_t pt)
 	return 0;
 }
 
+int vn_iommufd_attach(struct vn_device *device, uint32_t pt)
+{
+	return attach(device, 0, pt, 0);
+}
+
+int vn_iommufd_attach_pasid(struct vn_device *device, uint32_t pt, uint32_t pasid)
+{
+	return attach(device, ATTACH_PASID, pt, pasid);
+}
+
+int vn_iommufd_detach_pasid(struct vn_device *device, uint32_t pasid)
+{
+	uint32_t detach[3] = { sizeof(detach), ATTACH_PASID, pasid };
+
+	if (ioctl(device->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, detach))
+		return vn_fail(-errno, "%s: VFIO_DEVICE_DETACH_IOMMUFD_PT: %m",
+			       device->pci.name);
+	return 0;
+}
+
+/*
+ * A VT-d nests on a domain that was made for it, which takes the place of the one that
+ * VFIO makes by itself. All devices of the machine have the same.
+ */
+static int domain_of(struct vn_vm *vm, struct vn_device *device, uint32_t *pt)
+{
+#ifdef __x86_64__
+	int ret = 0;
+
+	if (!vm->parent)
+		ret = vn_iommufd_nest_parent(vm, device, 0, &vm->parent);
+	*pt = vm->parent;
+	return ret;
+#else
+	*pt = vm->ioas;
+	return 0;
+#endif
+}
+
 static int attach_ioas(struct vn_vm *vm, struct vn_device *device)
 {
 	uint32_t pt = 0;
 	int ret;
 
-	ret = nest_parent(vm, device, &pt);
+	ret = domain_of(vm, device, &pt);
 	return ret ? ret : vn_iommufd_attach(device, pt);
 }
 

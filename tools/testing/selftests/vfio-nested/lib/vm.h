@@ -67,6 +67,13 @@ extern const struct vn_vm_ops vn_vm_iommufd;
  */
 int vn_iommufd_bind(struct vn_vm *vm, struct vn_device *device);
 int vn_iommufd_attach(struct vn_device *device, uint32_t pt);
+/* The same beside that, for accesses with a PASID */
+int vn_iommufd_attach_pasid(struct vn_device *device, uint32_t pt, uint32_t pasid);
+int vn_iommufd_detach_pasid(struct vn_device *device, uint32_t pasid);
+/* A HWPT of the machine's memory to nest on; @flags: 0, or what it can be used for, too */
+#define VN_HWPT_PASID	8	/* IOMMU_HWPT_ALLOC_PASID; older headers lack it. */
+int vn_iommufd_nest_parent(struct vn_vm *vm, struct vn_device *device,
+			   uint32_t flags, uint32_t *pt);
 
 struct vn_vm {
 	const struct vn_vm_ops *ops;
