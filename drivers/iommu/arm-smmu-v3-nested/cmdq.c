@@ -100,15 +100,21 @@ static bool cmdq_passed(u32 cons, u32 count)
 	return (s32)(cons - count) >= 0;
 }
 
-/* Wait until the hardware has consumed the commands before @count. */
-static int cmdq_wait(struct smmu_device *smmu, u32 count)
+/* Whether the hardware has consumed the commands before @count. */
+static bool cmdq_done(struct smmu_cmdq *cmdq, u32 count)
+{
+	return cmdq_passed(READ_ONCE(cmdq->cons), count) ||
+	       cmdq_passed(cmdq_poll_cons(cmdq), count);
+}
+
+/* Apart from the first look, which is often enough and needs nothing of this. */
+static noinline int cmdq_wait_more(struct smmu_device *smmu, u32 count)
 {
 	struct smmu_cmdq *cmdq = &smmu->cmdq;
 	ktime_t timeout = 0;
 	u32 spins = 0;
 
-	while (!cmdq_passed(READ_ONCE(cmdq->cons), count) &&
-	       !cmdq_passed(cmdq_poll_cons(cmdq), count)) {
+	do {
 		cpu_relax();
 		if (++spins % 256)
 			continue;
@@ -126,8 +132,14 @@ static int cmdq_wait(struct smmu_device *smmu, u32 count)
 		/* Interrupts may be off, or the error's own interrupt lost. */
 		smmu_cmdq_recover(smmu);
 		udelay(1);
-	}
+	} while (!cmdq_done(cmdq, count));
 	return 0;
+}
+
+/* Wait until the hardware has consumed the commands before @count. */
+static int cmdq_wait(struct smmu_device *smmu, u32 count)
+{
+	return cmdq_done(&smmu->cmdq, count) ? 0 : cmdq_wait_more(smmu, count);
 }
 
 /*
