@@ -25,7 +25,7 @@ static bool vdev_crowds_out(struct smmu_vdev *vdev, const struct smmu_evtq *evtq
 static noinline void report_event(struct smmu_vdev *vdev, const u64 *evt)
 {
 	struct smmu_device *smmu = vdev->master->smmu;
-	struct vfio_nested_fault fault = { 0 };
+	struct vfio_nested_fault fault = smmu_record_blank;
 
 	/* The SMMU stalls whatever faults (STALL_MODEL=0b10); nobody asked for it. */
 	if (evt[1] & EVT1_STALL && !vdev->terminated)

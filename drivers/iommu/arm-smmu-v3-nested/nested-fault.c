@@ -62,7 +62,7 @@ static bool stall_is_fair(const struct smmu_vdev *vdev)
 /* Whether the core will answer it. */
 static bool take_stall(struct smmu_vdev *vdev, const u64 *evt)
 {
-	struct vfio_nested_fault fault = { 0 };
+	struct vfio_nested_fault fault = smmu_record_blank;
 	bool taken;
 
 	smmu_record_stall(&fault, evt, vdev->binding->virtual_id);
@@ -94,7 +94,7 @@ static void throttle(struct smmu_vdev *vdev, struct vfio_nested_fault *fault,
 static noinline void refuse_stall(struct smmu_vdev *vdev, const u64 *evt,
 				  bool atomic)
 {
-	struct vfio_nested_fault fault = { 0 };
+	struct vfio_nested_fault fault = smmu_record_blank;
 
 	smmu_abort_stall(vdev->master->smmu, evt);
 	if (READ_ONCE(vdev->throttled) || smmu_flood_take_token(&vdev->events))
@@ -129,7 +129,7 @@ bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri)
 {
 	struct smmu_evtq *priq = &vdev->master->smmu->priq;
 	u32 limit = READ_ONCE(vdev->master->pri_limit);
-	struct vfio_nested_fault fault = { 0 };
+	struct vfio_nested_fault fault = smmu_record_blank;
 	bool taken, floods;
 	u64 key;
 

@@ -8,6 +8,8 @@
 #include <linux/types.h>
 #include <uapi/linux/vfio_nested.h>
 
+extern const struct vfio_nested_fault smmu_record_blank;
+
 void smmu_record_event(struct vfio_nested_fault *fault, const u64 *evt, u32 vsid);
 void smmu_record_stall(struct vfio_nested_fault *fault, const u64 *evt, u32 vsid);
 void smmu_record_set_tag(struct vfio_nested_fault *fault, u16 tag);
