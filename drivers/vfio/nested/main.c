@@ -65,8 +65,11 @@ static void nested_wake(void *data)
 	struct vfio_nested *nested = data;
 
 	vfio_nested_ring_signal(fault_ring(nested));
-	if (wq_has_sleeper(&nested->wait))
-		wake_up_poll(&nested->wait, EPOLLIN | EPOLLRDNORM);
+	/* A barrier is in it: the record comes before the look at @woken. */
+	if (!wq_has_sleeper(&nested->wait) || READ_ONCE(nested->woken))
+		return;
+	WRITE_ONCE(nested->woken, true);
+	wake_up_poll(&nested->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 static void nested_free(struct vfio_nested *nested)
@@ -320,6 +323,9 @@ static __poll_t nested_fops_poll(struct file *file,
 	struct vfio_nested_ring *ring;
 
 	poll_wait(file, &nested->wait, table);
+	/* Pairs with the barrier in nested_wake(): either sees what the other did. */
+	WRITE_ONCE(nested->woken, false);
+	smp_mb();
 	/* Who waits for records has made room for them. */
 	iommu_nested_flush(nested->viommu);
 	ring = fault_ring(nested);

@@ -32,6 +32,7 @@ struct vfio_nested_ring;
  * @unmap_unseen: VFIO has unmapped memory in a way that cannot be followed, see memory.c;
  *	then nothing is named any more
  * @wait: who polls the nested fd
+ * @woken: they have been woken since one of them looked last
  *
  * Lives until the virtual IOMMU is gone, which may be long after the file.
  */
@@ -44,6 +45,7 @@ struct vfio_nested {
 	struct work_struct reap;
 	bool unmap_unseen;
 	struct wait_queue_head wait;
+	bool woken;
 };
 
 static inline struct vfio_nested_ring *

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -544,6 +545,32 @@ TEST_F(ring, poll)
 	EXPECT_EQ(1, poll(&poll_fd, 1, VN_TIMEOUT_MS));
 	EXPECT_GT(VN_TIMEOUT_MS, vn_now_ms() - start);
 	ASSERT_EQ(child, waitpid(child, NULL, 0));
+}
+
+/* Also who has been told before, and has left what there was in the ring */
+TEST_F(ring, everybody_who_waits_is_told_of_each)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epolls[2];
+	unsigned int i, n;
+
+	for (i = 0; i < VN_ARRAY_SIZE(epolls); i++) {
+		epolls[i] = epoll_create1(EPOLL_CLOEXEC);
+		ASSERT_LE(0, epolls[i]);
+		ASSERT_EQ(0, epoll_ctl(epolls[i], EPOLL_CTL_ADD, self->guest.fd,
+				       &event));
+		EXPECT_EQ(0, epoll_wait(epolls[i], &event, 1, 0));
+	}
+	for (n = 0; n < ENTRIES; n++) {
+		CAUSE_EVENTS(n, n + 1);
+		for (i = 0; i < VN_ARRAY_SIZE(epolls); i++) {
+			EXPECT_EQ(1, epoll_wait(epolls[i], &event, 1, VN_TIMEOUT_MS))
+				TH_LOG("event %u, waiter %u", n, i);
+			EXPECT_EQ(0, epoll_wait(epolls[i], &event, 1, 0));
+		}
+	}
+	for (i = 0; i < VN_ARRAY_SIZE(epolls); i++)
+		close(epolls[i]);
 }
 
 TEST_F(ring, unmapped_while_events_come)
