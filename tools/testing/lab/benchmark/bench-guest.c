@@ -21,7 +21,7 @@
 #define BIND_OPS	16
 /* Single faults are samples of their own, for the distribution. */
 #define FAULT_SAMPLES	201
-#define BURST_SAMPLES	31
+#define BURST_SAMPLES	101
 
 static struct rig rig;
 
