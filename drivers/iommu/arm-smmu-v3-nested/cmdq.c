@@ -209,6 +209,9 @@ static int cmdq_issue_once(struct smmu_device *smmu, const __le64 *cmds,
 	u32 start;
 	int ret;
 
+	/* No place of its own: others may publish past it before it looks. */
+	if (unlikely(!total))
+		return 0;
 	ret = cmdq_reserve(smmu, total, &start, &flags);
 	if (ret)
 		return ret;
@@ -243,7 +246,7 @@ static noinline int cmdq_issue_odd(struct smmu_device *smmu, const __le64 *cmds,
  * smmu_cmdq_issue - write commands, and wait for them if asked to
  * @smmu: the SMMU
  * @cmds: two words each
- * @num: at most SMMU_BATCH_MAX
+ * @num: at most SMMU_BATCH_MAX; 0 with SMMU_SYNC_NONE does nothing
  * @sync: end with a SYNC or not, and return when it was consumed or at once
  *
  * Any context. The commands stay together and in order. Errors: EIO: the

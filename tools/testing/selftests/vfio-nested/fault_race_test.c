@@ -436,6 +436,28 @@ TEST_F_TIMEOUT(race, lives, SLOW)
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 
+/* Commands that turn out to be nothing for the hardware, beside others that are */
+static void stall_term_step(struct vn_racer *thread)
+{
+	EXPECTED(thread, vn_nested_command(self_of(thread)->scene.guest.fd,
+					   vn_cmd_stall_term(VN_SCENE_STREAM)));
+}
+
+static void tlbi_step(struct vn_racer *thread)
+{
+	EXPECTED(thread, vn_nested_command(self_of(thread)->scene.guest.fd,
+					   vn_cmd_tlbi(VN_CMD_TLBI_NH_ALL, 0, 0)));
+}
+
+TEST_F_TIMEOUT(race, nothing_to_terminate, SLOW)
+{
+	static const vn_step steps[] = { stall_term_step, tlbi_step, tlbi_step };
+
+	if (!self->stalls)
+		SKIP(return, "nothing stalls here");
+	EXPECT_OK(vn_race_run(&self->race, self, steps, VN_ARRAY_SIZE(steps)));
+}
+
 /* --- A deadline, and a VMM that does all to be in its way ------------------ */
 
 #define DEADLINE_MS	100
