@@ -323,8 +323,8 @@ static __poll_t nested_fops_poll(struct file *file,
 	struct vfio_nested_ring *ring;
 
 	poll_wait(file, &nested->wait, table);
-	/* Pairs with the barrier in nested_wake(): either sees what the other did. */
 	WRITE_ONCE(nested->woken, false);
+	/* Pairs with the barrier in nested_wake(): either sees what the other did. */
 	smp_mb();
 	/* Who waits for records has made room for them. */
 	iommu_nested_flush(nested->viommu);
