@@ -18,21 +18,33 @@
 #include "smmuv3.h"
 
 /**
- * smmu_ats_supported - whether a master can have ATS
- * @master: the master
+ * smmu_ats_init - find out whether a master can have ATS
+ * @master: nobody else knows of it yet
  *
- * Return: true if the SMMU, the root complex and the device can do it.
+ * Not later: others change flags beside those that the PCI core looks at.
  */
-bool smmu_ats_supported(const struct smmu_master *master)
+void smmu_ats_init(struct smmu_master *master)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(master->dev);
 
-	return master->smmu->features & SMMU_FEAT_ATS &&
-	       smmu_stall_model(master->smmu) != IDR0_STALL_MODEL_STALL &&
-	       fwspec->flags & IOMMU_FWSPEC_PCI_RC_ATS &&
-	       dev_is_pci(master->dev) &&
-	       pci_ats_supported(to_pci_dev(master->dev)) &&
-	       !READ_ONCE(master->ats_dead);
+	master->ats_capable = master->smmu->features & SMMU_FEAT_ATS &&
+			      smmu_stall_model(master->smmu) !=
+				      IDR0_STALL_MODEL_STALL &&
+			      fwspec->flags & IOMMU_FWSPEC_PCI_RC_ATS &&
+			      dev_is_pci(master->dev) &&
+			      pci_ats_supported(to_pci_dev(master->dev));
+}
+
+/**
+ * smmu_ats_supported - whether a master can have ATS
+ * @master: the master
+ *
+ * Return: true if the SMMU, the root complex and the device can do it, and the device
+ * does what it is told.
+ */
+bool smmu_ats_supported(const struct smmu_master *master)
+{
+	return master->ats_capable && !READ_ONCE(master->ats_dead);
 }
 
 /**

@@ -121,6 +121,7 @@ struct iommu_device *smmu_probe_device(struct device *dev)
 		return ERR_PTR(ret);
 	}
 	smmu_pasid_enable(master);
+	smmu_ats_init(master);
 	smmu_pri_init(master);
 	dev_iommu_priv_set(dev, master);
 	return &smmu->iommu;

@@ -278,6 +278,7 @@ struct smmu_master {
 	struct list_head ats_node;
 	struct smmu_ste ste;		/* what is installed */
 	struct work_struct ats_dead_work;
+	bool ats_capable;		/* constant after probe */
 	bool ats_enabled;
 	bool ats_dead;
 	bool pri_pasid;			/* answers to page requests have PASIDs */
@@ -484,6 +485,7 @@ void smmu_master_update(struct smmu_master *master);
 bool smmu_overlay_in_force(struct smmu_master *master);
 
 /* ats.c */
+void smmu_ats_init(struct smmu_master *master);
 bool smmu_ats_supported(const struct smmu_master *master);
 void smmu_ats_enable(struct smmu_master *master);
 void smmu_ats_disable(struct smmu_master *master);
