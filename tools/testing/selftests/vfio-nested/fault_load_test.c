@@ -293,6 +293,8 @@ TEST_F_TIMEOUT(load, event_queue_overflows, SLOW)
 	reported = stats.events;
 	EXPECT_GT(reported, 0);
 	EXPECT_GE(failed, reported);
+	/* The last of them may have come after the end. */
+	vn_ring_drain(&bad->guest.ring, 0);
 	EXPECT_OK(vn_scene_serve(bad, 0));
 	if (reported == failed)
 		SKIP(return, "all %u events had room in the queue of this SMMU", failed);
