@@ -4,7 +4,7 @@
  *
  * Invariants:
  *  - one domain is never exchanged for another: the old one is taken off before the new
- *    one comes, and what intel-iommu was doing for it is waited for (fault.c);
+ *    one comes, and what intel-iommu was doing for it is waited for (keeper.c);
  *  - VFIO finds its own domain, with its own handle, whenever it changes something by
  *    itself: when the device is closed, and where vtd_detach_finally() was called
  *    before;

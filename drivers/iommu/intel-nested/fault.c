@@ -11,24 +11,12 @@
  *    core, or vtd_end_faults(), says so;
  *  - nobody but us answers it: it is taken off the list of what intel-iommu ends by
  *    itself when the last handler of a device goes;
- *  - when a domain is freed, no handler runs for it. When one is detached, intel-iommu
- *    first waits for the page requests that it is handing out, and then forgets the
- *    handle: what comes in between still finds it. So after each domain another one,
- *    the keeper's, is attached to the same PASID and detached: that waits again, when
- *    nobody can find the old handle any more (vtd_drain()). The keeper is a nested domain
- *    that translates nothing. It is also attached to a PASID of its own as long as there
- *    are others, because intel-iommu does not wait when the last domain with a handler
- *    goes. Requests for the keeper are refused, which touches nothing of the device's.
- *    The end of the keeper itself cannot be waited for in this way, and the kernel's
- *    gap remains there: when the device leaves, between the look-up of a handle and the
- *    call of its handler;
+ *  - when a domain is freed, no handler runs for it (keeper.c);
  *  - Response Failure reaches no function: the in-tree driver has no correct encoding for
  *    it, and a function may share its page request interface.
  */
-#include <linux/bitfield.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
-#include <linux/random.h>
 
 #include "prq.h"
 #include "vtd.h"
@@ -75,121 +63,6 @@ int vtd_fault(struct iopf_group *group)
 		iopf_group_response(group, IOMMU_PAGE_RESP_INVALID);
 	iopf_free_group(group);
 	return 0;
-}
-
-static int refuse(struct iopf_group *group)
-{
-	iopf_group_dequeue(group);
-	iopf_group_response(group, IOMMU_PAGE_RESP_INVALID);
-	iopf_free_group(group);
-	return 0;
-}
-
-/**
- * vtd_keeper_create - before the first domain with a handler is made
- * @vdev: for which device
- *
- * Context: with vtd_viommu.lock held.
- * Return: 0, also if there is one, or none is needed; errors of vtd_nested_alloc().
- */
-int vtd_keeper_create(struct vtd_dev *vdev)
-{
-	const struct vtd_limits *limits = &vdev->limits;
-	/* The last page that a guest can have: nothing is there. */
-	struct vtd_entry nothing = {
-		.kind = VTD_STAGE1,
-		.table = (2ULL << FIELD_GET(CAP_MGAW, limits->cap)) - SZ_4K,
-	};
-	const u32 half = vdev->dev->iommu->max_pasids / 2;
-	struct iommu_domain *domain;
-
-	if (!vdev->pri || vdev->keeper.domain)
-		return 0;
-	domain = vtd_nested_alloc(vdev->viommu, vdev->dev, &nothing, refuse);
-	if (IS_ERR(domain))
-		return PTR_ERR(domain);
-	vdev->keeper.domain = domain;
-	vdev->keeper.pasid = half + get_random_u32_below(half);
-	return 0;
-}
-
-/**
- * vtd_keeper_attach - before the first domain with a handler is attached
- * @vdev: to which device
- *
- * Context: with vtd_viommu.lock held.
- * Return: 0, also if it is attached, or none is needed; errors of the IOMMU core and of
- * intel-iommu.
- */
-int vtd_keeper_attach(struct vtd_dev *vdev)
-{
-	struct vtd_keeper *keeper = &vdev->keeper;
-	int ret;
-
-	if (!keeper->domain || keeper->attached)
-		return 0;
-	ret = iommu_attach_device_pasid(keeper->domain, vdev->dev,
-					keeper->pasid, &keeper->handle);
-	keeper->attached = !ret;
-	return ret;
-}
-
-/**
- * vtd_keeper_detach - after the last domain with a handler has been detached
- * @vdev: from which device
- *
- * Context: with vtd_viommu.lock held.
- */
-void vtd_keeper_detach(struct vtd_dev *vdev)
-{
-	struct vtd_keeper *keeper = &vdev->keeper;
-
-	if (keeper->attached)
-		iommu_detach_device_pasid(keeper->domain, vdev->dev,
-					  keeper->pasid);
-	keeper->attached = false;
-}
-
-/**
- * vtd_keeper_destroy - no domain with a handler will be made any more
- * @vdev: of the device, with the keeper detached
- *
- * Context: with vtd_viommu.lock held.
- */
-void vtd_keeper_destroy(struct vtd_dev *vdev)
-{
-	if (vdev->keeper.domain)
-		iommu_domain_free(vdev->keeper.domain);
-	vdev->keeper.domain = NULL;
-}
-
-/**
- * vtd_drain - wait until a domain's handler does not run any more
- * @vdev: the device
- * @pasid: from which the domain has been detached
- *
- * Context: with vtd_viommu.lock held.
- * Return: whether that could be done, or nothing had to be; if not, the domain and the
- * handle of its attachment have to stay for now.
- */
-bool vtd_drain(struct vtd_dev *vdev, u32 pasid)
-{
-	struct vtd_keeper *keeper = &vdev->keeper;
-
-	if (!vdev->pri)
-		return true;
-	if (pasid == VTD_RID_PASID) {
-		if (iommu_attach_group_handle(keeper->domain, vdev->group,
-					      &keeper->drain))
-			return false;
-		iommu_detach_group_handle(keeper->domain, vdev->group);
-		return true;
-	}
-	if (iommu_attach_device_pasid(keeper->domain, vdev->dev, pasid,
-				      &keeper->drain))
-		return false;
-	iommu_detach_device_pasid(keeper->domain, vdev->dev, pasid);
-	return true;
 }
 
 static void answer_group(struct vtd_dev *vdev, u64 key, u32 status)

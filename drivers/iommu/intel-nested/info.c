@@ -91,7 +91,7 @@ bool vtd_can_nest(struct device *dev)
 	return true;
 }
 
-/* The guest has half of the PASIDs at most: the keeper (fault.c) needs one of the others. */
+/* The guest has half of the PASIDs at most: the keeper (keeper.c) needs one of the others. */
 static u32 guest_pasid_bits(struct device *dev)
 {
 	u32 max = dev->iommu->max_pasids;

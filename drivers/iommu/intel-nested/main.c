@@ -15,6 +15,7 @@ static int __init vtd_init(void)
 static void __exit vtd_exit(void)
 {
 	iommu_nested_unregister_backend(&vtd_backend);
+	vtd_keepers_exit();
 }
 
 module_init(vtd_init);

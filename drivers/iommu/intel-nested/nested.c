@@ -117,7 +117,7 @@ static void leave(struct vtd_dev *vdev)
 		/* VFIO's domain, of which they are children, may go next. */
 		vtd_state_clear(vdev, vdev->state);
 		vtd_free_undrained(vdev);
-		vtd_keeper_destroy(vdev);
+		vtd_keeper_retire(vdev);
 		vtd_detach_finally(vdev);
 		vdev->orphan = true;
 	}

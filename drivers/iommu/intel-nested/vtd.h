@@ -10,7 +10,7 @@
  *	group of a device
  *	  without PASID		VFIO's domain, or none, or a nested domain
  *	  PASID 1 ...		nothing, or a nested domain, or the parent
- *	  the keeper's PASID	a nested domain that translates nothing (fault.c)
+ *	  the keeper's PASID	a domain in which nothing is mapped (keeper.c)
  *
  * Locks, outer first: viommu->sem of the core; vtd_viommu.lock; the IOMMU group's;
  * those of intel-iommu. What intel-iommu calls (fault.c) takes none of the first two.
@@ -27,6 +27,8 @@
 
 #include "pasid.h"
 #include "qi.h"
+
+struct vtd_keeper;
 
 /* PASIDs of all its devices that one virtual IOMMU may have in use. */
 #define VTD_MAX_SHADOWS		1024
@@ -88,22 +90,6 @@ struct vtd_shadow {
 };
 
 /**
- * struct vtd_keeper - keeps page requests of a device going, see fault.c
- * @domain: nested, translates nothing; NULL: there is no keeper
- * @pasid: where it is attached
- * @handle: of the attachment
- * @attached: it is
- * @drain: handle of another attachment, which is over soon
- */
-struct vtd_keeper {
-	struct iommu_domain *domain;
-	u32 pasid;
-	struct iommu_attach_handle handle;
-	bool attached;
-	struct iommu_attach_handle drain;
-};
-
-/**
  * enum vtd_mode - what the context says
  * @VTD_MODE_STAGE2: VFIO's domain, no PASIDs
  * @VTD_MODE_ABORT: nothing
@@ -155,7 +141,7 @@ enum vtd_rid {
  * @pri: page requests can be reported, constant
  * @credits: of the guest, under viommu->sem; read by fault.c without a lock
  * @may_request: the context permits page requests, likewise
- * @keeper: under @viommu->lock
+ * @keeper: keeps page requests going, or NULL; under @viommu->lock
  * @undrained: shadows that are kept until the device leaves, likewise
  * @state: the context that was set last, likewise
  * @rid: what is in force, likewise
@@ -174,7 +160,7 @@ struct vtd_dev {
 	bool pri;
 	u32 credits;
 	bool may_request;
-	struct vtd_keeper keeper;
+	struct vtd_keeper *keeper;
 	struct list_head undrained;
 	struct vtd_state *state;
 	enum vtd_rid rid;
@@ -237,13 +223,16 @@ u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
 u32 vtd_invalidate_generic(struct iommu_nested_viommu *core, void *cmds,
 			   u32 num, bool sync, int *err);
 
-/* fault.c */
-int vtd_fault(struct iopf_group *group);
+/* keeper.c */
 int vtd_keeper_create(struct vtd_dev *vdev);
 int vtd_keeper_attach(struct vtd_dev *vdev);
 void vtd_keeper_detach(struct vtd_dev *vdev);
-void vtd_keeper_destroy(struct vtd_dev *vdev);
+void vtd_keeper_retire(struct vtd_dev *vdev);
+void vtd_keepers_exit(void);
 bool vtd_drain(struct vtd_dev *vdev, u32 pasid);
+
+/* fault.c */
+int vtd_fault(struct iopf_group *group);
 void vtd_end_faults(struct vtd_dev *vdev);
 int vtd_respond(struct iommu_nested_viommu *core,
 		const struct iommu_nested_answer *answers, u32 num);
