@@ -120,8 +120,18 @@ static int attach_rid(struct vtd_dev *vdev)
 
 /*
  * Hardware may refuse an entry that is legal (the IOMMU of another device can do less);
- * then it is as good as one that is not: accesses are refused.
+ * then it is as good as one that is not: accesses are refused. What may succeed the next
+ * time is an error.
  */
+static int judge(struct vtd_dev *vdev, u32 pasid, int err)
+{
+	if (!err || err == -ENOMEM || err == -ENOSPC || err == -EBUSY)
+		return err;
+	dev_notice_ratelimited(vdev->dev, "the guest's entry of PASID %u could not be put in force (%d)\n",
+			       pasid, err);
+	return 0;
+}
+
 static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
 	int ret;
@@ -131,11 +141,7 @@ static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	ret = iommu_attach_device_pasid(shadow->domain, vdev->dev,
 					shadow->pasid, &shadow->handle);
 	shadow->attached = !ret;
-	if (!ret || ret == -ENOMEM || ret == -ENOSPC || ret == -EBUSY)
-		return ret;
-	dev_notice_ratelimited(vdev->dev, "PASID %u of the guest could not be put in force (%d)\n",
-			       shadow->pasid, ret);
-	return 0;
+	return judge(vdev, shadow->pasid, ret);
 }
 
 /**
@@ -172,7 +178,8 @@ int vtd_attach(struct vtd_dev *vdev)
  * @vdev: the device
  * @pasid: which
  *
- * Return: as vtd_attach().
+ * Return: 0, also if hardware refuses it; -ENOMEM, -ENOSPC; -EBUSY: somebody else has that
+ * PASID, or the kernel resets the device.
  */
 int vtd_attach_pasid(struct vtd_dev *vdev, u32 pasid)
 {
@@ -185,7 +192,7 @@ int vtd_attach_pasid(struct vtd_dev *vdev, u32 pasid)
 			return ret;
 	}
 	if (pasid == VTD_RID_PASID)
-		return attach_rid(vdev);
+		return judge(vdev, pasid, attach_rid(vdev));
 	return shadow && is_active(vdev) ? attach_pasid(vdev, shadow) : 0;
 }
 

@@ -334,16 +334,10 @@ static int attach_or_remove(struct vtd_dev *vdev, u32 pasid)
 	int ret;
 
 	ret = vtd_attach_pasid(vdev, pasid);
-	if (!ret)
-		return 0;
-	shadow = xa_load(&vdev->state->shadows, pasid);
+	shadow = ret ? xa_load(&vdev->state->shadows, pasid) : NULL;
 	if (shadow)
 		remove_shadow(vdev, shadow);
-	if (pasid != VTD_RID_PASID || ret == -ENOMEM)
-		return ret;
-	dev_notice_ratelimited(vdev->dev, "the guest's stage 1 for accesses without PASID could not be put in force (%d)\n",
-			       ret);
-	return 0;
+	return ret;
 }
 
 /* What the guest has taken away is not in force any more, whatever happens to others. */
@@ -394,8 +388,8 @@ static int sync_entry(struct vtd_dev *vdev, u32 pasid,
  *
  * On error the PASID is not translated, or as it was.
  *
- * Return: 0; -ENOMEM, -ENOSPC, -EFAULT, -EAGAIN, -EINTR: see vtd_state_build(); -EBUSY:
- * somebody else has that PASID.
+ * Return: 0; -ENOMEM, -ENOSPC, -EFAULT, -EAGAIN, -EINTR: see vtd_state_build(); -EBUSY: see
+ * vtd_attach_pasid().
  */
 int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid)
 {

@@ -208,7 +208,8 @@ static int complete_batches(struct iommu_nested_viommu *viommu)
  * valid; -ENOENT: a command names a device that is not bound; -EFAULT: a
  * command cannot be read, or memory that the guest's tables are in; -ENOMEM, -ENOSPC:
  * not all that these tables say could be put in force; -EBUSY: too many address spaces
- * use @viommu; -EIO: the hardware did not answer, and of @consumed nothing is certain;
+ * use @viommu, or somebody else a PASID of a device; -EIO: the hardware did not answer,
+ * and of @consumed nothing is certain;
  * -EINTR: a fatal signal arrived.
  */
 int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,

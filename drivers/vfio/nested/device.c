@@ -197,15 +197,23 @@ put_file:
 /*
  * Pages are unpinned without @ndev->lock. Until that is done dma_unmap finds that there is
  * something to wait for.
+ *
+ * A backend may have to wait for the end of a reset, which can take a minute. Only who
+ * closes the device has to.
  */
-static bool device_unbind(struct vfio_nested_device *ndev)
+static int device_unbind(struct vfio_nested_device *ndev, bool closing)
 {
 	struct vfio_nested *nested = vfio_nested_lock_memory(ndev);
 	struct iommu_nested_binding *binding;
 
 	if (!nested)
-		return false;
+		return -ENOENT;
 	mutex_lock(&ndev->lock);
+	if (ndev->in_reset && !closing) {
+		mutex_unlock(&ndev->lock);
+		vfio_nested_unlock_memory(nested);
+		return -EBUSY;
+	}
 	binding = ndev->binding;
 	ndev->binding = NULL;
 	iommu_nested_unbind(binding);
@@ -217,12 +225,12 @@ static bool device_unbind(struct vfio_nested_device *ndev)
 	mutex_unlock(&ndev->lock);
 	list_del(&ndev->node);
 	vfio_nested_unlock_memory(nested);
-	return true;
+	return 0;
 }
 
 static int device_ioctl_unbind(void *object, struct vfio_nested_call *call)
 {
-	return device_unbind(object) ? 0 : -ENOENT;
+	return device_unbind(object, false);
 }
 
 static const struct vfio_nested_ioctl device_ioctls[] = {
@@ -346,14 +354,14 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_set_page_requests);
  * vfio_nested_device_close - the last file of the device is being closed
  * @ndev: the device's
  *
- * Ends the binding. For the VFIO driver's close_device operation, before the
- * device is disabled and reset.
+ * Ends the binding, after a reset that may be under way. For the VFIO driver's
+ * close_device operation, before the device is disabled and reset.
  *
  * Context: process; takes @ndev->lock.
  */
 void vfio_nested_device_close(struct vfio_nested_device *ndev)
 {
-	device_unbind(ndev);
+	device_unbind(ndev, true);
 	mutex_lock(&ndev->lock);
 	ndev->unmap_unseen = false;
 	ndev->page_requests = 0;

@@ -234,7 +234,8 @@ struct vfio_device_nested_bind {
  * Clears the context and takes the device out of its virtual IOMMU. Records of
  * the device that are in the ring already stay there; none comes after.
  *
- * Errors: ENOENT: the device is not bound.
+ * Errors: ENOENT: the device is not bound; EBUSY: it is being reset. To close the device
+ * waits for that.
  */
 struct vfio_device_nested_unbind {
 	__u32 size;
