@@ -515,7 +515,8 @@ static void bind_step(struct vn_racer *thread)
 	all->guest.ats = vn_choose(thread, 4);
 	EXPECTED(thread, vn_guest_translate(&all->guest, STREAM));
 	vn_sleep_ms(vn_choose(thread, 5));
-	EXPECTED(thread, vn_nested_unbind(all->device->fd));
+	while (EXPECTED(thread, vn_nested_unbind(all->device->fd), -EBUSY) == -EBUSY)
+		vn_sleep_ms(5);
 }
 
 static void policy_step(struct vn_racer *thread)

@@ -5,10 +5,13 @@
  * step, drivers unbound. Each test opens its device itself.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -426,6 +429,54 @@ TEST_F_TIMEOUT(life, stage2_is_unmapped_many_times, SLOW)
 	}
 }
 
+static int give_up_admin(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+/*
+ * VFIO unmaps memory in a thread that cannot be followed, because the kernel has no file
+ * left for it. The device loses the memory all the same, and gets none until it is closed.
+ */
+TEST_F(life, stage2_is_unmapped_when_files_run_out)
+{
+	static const char file_max[] = "/proc/sys/fs/file-max";
+	struct life *life = &self->life;
+	struct vn_guest *guest = &life->guest;
+	struct vn_vm *vm = &life->vm;
+	char before[32];
+	pid_t child;
+	int status;
+
+	ASSERT_OK(live(life, TRANSLATED));
+	if (!(guest->info.caps & VFIO_NESTED_CAP_MEMORY) || vm->ops != &vn_vm_type1)
+		SKIP(return, "no memory has names here that VFIO takes away");
+	ASSERT_OK(vn_read_text(file_max, before, sizeof(before)));
+	ASSERT_OK(vn_write_text(file_max, "1"));
+	child = fork();
+	if (!child)
+		_exit(give_up_admin() ? 1 :
+		      open("/dev/null", O_RDONLY) >= 0 ? 2 :
+		      vn_vm_unmap(vm, VN_RAM_IPA, vm->ram_size) ? 3 : 0);
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_OK(vn_write_text(file_max, before));
+	EXPECT_EQ(0, status) TH_LOG("step %d", WEXITSTATUS(status));
+
+	EXPECT_REFUSED(&life->device, IOVA(0));
+	ASSERT_OK(vn_vm_map(vm, VN_RAM_IPA, vm->ram, vm->ram_size, VN_PROT_RW));
+	EXPECT_EQ(-ENOMEM, vn_guest_name(guest, VN_RAM_IPA, vm->ram, vm->ram_size));
+	EXPECT_OK(vn_nested_unbind(life->device.fd));
+	EXPECT_EQ(-ENOMEM, vn_nested_bind(life->device.fd, guest->fd, STREAM));
+	end(life);
+	ASSERT_OK(live(life, TRANSLATED));
+}
+
 /* VFIO attaches the device to another stage 2, behind the guest's back. */
 TEST_F(life, stage2_is_exchanged)
 {
@@ -576,6 +627,74 @@ TEST_F_TIMEOUT(reset, in_the_middle_of_everything, SLOW)
 	ASSERT_OK(vn_guest_translate(&life->guest, STREAM));
 	vn_poison(&life->vm, life->page);
 	EXPECT_LANDS(&life->device, IOVA(0), life->page);
+}
+
+struct resets {
+	struct life *life;
+	enum vn_reset how;
+	bool stop;
+	int error;
+};
+
+static void *reset_on(void *data)
+{
+	struct resets *resets = data;
+
+	do {
+		resets->error = vn_device_reset(&resets->life->device, resets->how);
+	} while (!vn_read_once(&resets->stop) && !resets->error);
+	return NULL;
+}
+
+/* What unbinding may have to wait for is not its caller's to wait for. */
+TEST_F(reset, binding_stays_meanwhile)
+{
+	struct life *life = &self->life;
+	struct resets resets = { .life = life, .how = variant->how };
+	uint64_t end = vn_now_ms() + 10000;
+	pthread_t thread;
+	int ret;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reset_on, &resets));
+	while ((ret = vn_nested_unbind(life->device.fd)) != -EBUSY &&
+	       vn_now_ms() < end) {
+		ASSERT_EQ(0, ret);
+		do {
+			ret = vn_guest_bind(&life->guest, &life->device, STREAM);
+		} while (ret == -EBUSY);
+		ASSERT_EQ(0, ret);
+		ASSERT_OK(vn_guest_translate(&life->guest, STREAM));
+		vn_sleep_ms(1);
+	}
+	EXPECT_EQ(-EBUSY, ret);
+	vn_write_once(&resets.stop, true);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, resets.error);
+
+	vn_poison(&life->vm, life->page);
+	EXPECT_LANDS(&life->device, IOVA(0), life->page);
+	EXPECT_OK(vn_nested_unbind(life->device.fd));
+	EXPECT_LANDS(&life->device, life->page, life->page);
+}
+
+/* To close the device is to wait for the end of the reset, and to have VFIO go on then. */
+TEST_F(reset, device_is_closed_meanwhile)
+{
+	struct life *life = &self->life;
+	struct resets resets = { .life = life, .how = variant->how, .stop = true };
+	pthread_t thread;
+	unsigned int i;
+
+	if (variant->how != VN_RESET_SYSFS)
+		SKIP(return, "who resets the device in this way has it open");
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, reset_on, &resets));
+		vn_sleep_ms(20 * i);
+		end(life);
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, resets.error);
+		ASSERT_OK(live(life, TRANSLATED));
+	}
 }
 
 /* sysfs takes the driver away: it asks the owner, and waits for him. */

@@ -13,7 +13,7 @@
 
 static const struct vn_want wants[] = {
 	/* 1024 tables have 4 MiB. */
-	{ .engine = VN_TESTDEV, .ram_size = 2 * VN_RAM_SIZE },
+	{ .engine = VN_TESTDEV, .ram_size = 2 * VN_RAM_SIZE }, { .engine = VN_TESTDEV },
 };
 
 #define PAGE		((uint64_t)VN_PAGE)
@@ -292,6 +292,90 @@ TEST_F(vtd, binding_races_with_unmaps)
 {
 	NEED_TYPE1();
 	race_with_unmaps(_metadata, self, rebind, 2);
+}
+
+/* --- Names against unbinding -------------------------------------------------------- */
+
+/* Many times what is pinned at once */
+#define LARGE		0x4000000ULL
+
+static void *name_large(void *data)
+{
+	struct race *race = data;
+
+	race->error = name(race->guest, EXTRA_IPA, LARGE, race->va);
+	return NULL;
+}
+
+/* All memory is forgotten with the last device, also what is being named. */
+TEST_F(vtd, unbinding_ends_names)
+{
+	struct vn_guest *guest = &self->guest;
+	struct race race = { .guest = guest };
+	uint64_t a = new_page(_metadata, guest);
+	unsigned int round, ended = 0;
+	pthread_t thread;
+
+	race.va = new_memory(_metadata, LARGE, MAP_SHARED);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(1), EXTRA_IPA, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, LARGE, VN_PROT_RW));
+	for (round = 0; round < 8; round++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, name_large, &race));
+		vn_sleep_ms(7 * round);
+		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		pthread_join(thread, NULL);
+		EXPECT_TRUE(!race.error || race.error == -EINVAL ||
+			    race.error == -ENODEV) TH_LOG("%d", race.error);
+		ended += !!race.error;
+		ASSERT_OK(vn_guest_bind(guest, self->device, STREAM));
+		EXPECT_EQ(-ENOENT, forget(guest, EXTRA_IPA, LARGE));
+		ASSERT_OK(vn_vtd_translate(guest, STREAM));
+		EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+		if (is_type1(self))
+			EXPECT_ABORTS(VN_NO_PASID, IOVA(1));
+	}
+	ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, LARGE));
+	munmap(race.va, LARGE);
+	ksft_print_msg("%u of %u names were ended\n", ended, round);
+}
+
+/* The device through which pages are pinned leaves; what it has begun goes on. */
+TEST_F(vtd, names_outlive_the_first_device)
+{
+	struct vn_device *second = NEED_DEVICE(1);
+	struct vn_guest *guest = &self->guest;
+	struct race race = { .guest = guest };
+	unsigned int round;
+	pthread_t thread;
+
+	race.va = new_memory(_metadata, LARGE, MAP_SHARED);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), EXTRA_IPA + LARGE - PAGE, VN_PAGE,
+			    VN_PROT_RW));
+	ASSERT_OK(vn_nested_bind(second->fd, guest->fd, OTHER_STREAM));
+	for (round = 0; round < 4; round++) {
+		struct vn_device *first = round % 2 ? second : self->device;
+		struct vn_device *other = round % 2 ? self->device : second;
+		uint64_t stream = round % 2 ? OTHER_STREAM : STREAM;
+
+		ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, race.va, LARGE, VN_PROT_RW));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, name_large, &race));
+		vn_sleep_ms(5 + 10 * round);
+		EXPECT_OK(vn_nested_unbind(first->fd));
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, race.error);
+		ASSERT_OK(vn_vtd_translate(guest, STREAM + OTHER_STREAM - stream));
+		EXPECT_EQ(VN_CHANNEL_OK, write_word(_metadata, other, VN_NO_PASID,
+						    IOVA(0), round).state);
+		EXPECT_EQ(round, vn_read_once((uint32_t *)(race.va + LARGE - PAGE)));
+		ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, LARGE));
+		EXPECT_EQ(VN_CHANNEL_ERROR, write_word(_metadata, other, VN_NO_PASID,
+						       IOVA(0), 0xbad).state);
+		EXPECT_EQ(is_type1(self) ? -ENOENT : 0, forget(guest, EXTRA_IPA, LARGE));
+		ASSERT_OK(vn_nested_bind(first->fd, guest->fd, stream));
+	}
+	EXPECT_OK(vn_nested_unbind(second->fd));
+	munmap(race.va, LARGE);
 }
 
 /* --- PASIDs of VFIO's ------------------------------------------------------------- */
@@ -581,6 +665,43 @@ TEST_F(vtd, an_invalidation_without_any_table)
 		       TABLES, (unsigned long long)there, (unsigned long long)absent,
 		       faults);
 	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+}
+
+/* What the guest has taken away is not in force, whatever is wrong with others. */
+TEST_F(vtd, an_error_leaves_nothing_in_force)
+{
+	const uint32_t below = VN_VTD_PASIDS_PER_TABLE;
+	const uint32_t above = 2 * VN_VTD_PASIDS_PER_TABLE + THE_PASID;
+	struct vn_guest *guest = &self->guest;
+	void *va = new_memory(_metadata, PAGE, MAP_SHARED);
+	uint64_t b = new_page(_metadata, guest);
+	uint64_t *directory, words[VN_VTD_ENTRY_WORDS];
+	struct vn_stage1 fs;
+
+	NEED_PASIDS();
+	add_pasid(_metadata, guest, above, DID, &fs);
+	ASSERT_OK(vn_s1_map(&fs, IOVA(0), b, VN_PAGE, VN_PROT_RW));
+	EXPECT_REACHES(VN_PASID(above), IOVA(0), b);
+
+	/* The table of a lower one is in memory that the VMM loses. */
+	memset(va, 0, PAGE);
+	ASSERT_OK(vn_vm_map(guest->vm, EXTRA_IPA, va, PAGE, VN_PROT_RW));
+	ASSERT_OK(name(guest, EXTRA_IPA, PAGE, va));
+	directory = vn_vm_va(guest->vm, guest->cd);
+	vn_write_once(&directory[1], htole64(EXTRA_IPA | 1));
+	vn_pte_first(words, fs.table, DID);
+	memcpy(va, words, sizeof(words));
+	ASSERT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_REACHES(VN_PASID(below), IOVA(0), b);
+	ASSERT_EQ(0, munmap(va, PAGE));
+
+	ASSERT_OK(vn_vtd_set_entry(guest, above, NULL));
+	EXPECT_EQ(-EFAULT, COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_ABORTS(VN_PASID(above), IOVA(0));
+	ASSERT_OK(vn_vm_unmap(guest->vm, EXTRA_IPA, PAGE));
+	vn_write_once(&directory[1], 0);
+	ASSERT_OK(COMMAND(vn_qi_pasid_cache_all()));
+	EXPECT_ABORTS(VN_PASID(below), IOVA(0));
 }
 
 /* Pages that this process has mapped, from /proc/self/maps */

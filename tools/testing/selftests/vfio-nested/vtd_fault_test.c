@@ -4,6 +4,7 @@
  * the guest's own descriptors, and what ends requests that nobody answers.
  */
 #include "faults.h"
+#include "race.h"
 #include "vtd-test.h"
 
 static const struct vn_want wants[] = {
@@ -463,6 +464,90 @@ TEST_F(vtd, vfio_attaches_the_pasid_of_a_flood)
 	stop_flood(_metadata, &flood);
 }
 
+/* The device asks on while it changes hands. */
+TEST_F(vtd, bindings_end_under_requests)
+{
+	struct vn_guest *guest = &self->guest;
+	uint64_t end = vn_now_ms() + 3 * vn_race_ms();
+	unsigned int rounds;
+	struct vn_stage1 fs;
+	struct flood flood;
+
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	start_flood(_metadata, self, &flood);
+	for (rounds = 0; vn_now_ms() < end; rounds++) {
+		flood_again(&flood);
+		/* Some of the requests are answered before that. */
+		vn_sleep_ms(rounds % 4);
+		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		EXPECT_OK(vn_guest_bind(guest, self->device, STREAM));
+		EXPECT_OK(vn_vtd_translate(guest, STREAM));
+	}
+	stop_flood(_metadata, &flood);
+	ksft_print_msg("%u bindings\n", rounds);
+}
+
+/* --- Blocked for a moment ------------------------------------------------------------- */
+
+static void *probe_resets(void *data)
+{
+	struct flood *flood = data;
+
+	while (!vn_read_once(&flood->stop) && !flood->error)
+		flood->error = vn_pci_probe_resets(flood->device->pci.name);
+	return NULL;
+}
+
+/*
+ * Newer kernels detach all of a device's domains and attach them again, and refuse what
+ * others attach meanwhile, where nobody has been told of a reset.
+ */
+TEST_F(vtd, probes_for_resets)
+{
+	struct vn_guest *guest = &self->guest;
+	struct flood flood = { .guest = guest, .device = self->device };
+	uint64_t a = new_page(_metadata, guest), b = new_page(_metadata, guest);
+	uint64_t end = vn_now_ms() + vn_race_ms();
+	uint64_t words[VN_VTD_ENTRY_WORDS], rid[VN_VTD_ENTRY_WORDS];
+	unsigned int busy = 0, rounds, i;
+	struct vn_stage1 fs;
+	int ret;
+
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
+	ASSERT_OK(vn_s1_map(&fs, IOVA(0), b, VN_PAGE, VN_PROT_RW));
+	vn_pte_first(words, fs.table, DID);
+	vn_pte_first(rid, guest->s1.table, DID);
+	ASSERT_EQ(0, pthread_create(&flood.thread, NULL, probe_resets, &flood));
+	for (rounds = 0; vn_now_ms() < end; rounds++) {
+		for (i = 0; i < 4; i++) {
+			uint32_t pasid = i % 2 ? THE_PASID : 0;
+
+			EXPECT_OK(vn_vtd_set_entry(guest, pasid, i < 2 ? NULL :
+						   i % 2 ? words : rid));
+			/* Who is told that it has failed can do it again. */
+			while ((ret = COMMAND(vn_qi_pasid_cache(DID, pasid))) == -EBUSY)
+				busy++;
+			EXPECT_EQ(0, ret);
+		}
+	}
+	vn_write_once(&flood.stop, true);
+	pthread_join(flood.thread, NULL);
+	EXPECT_EQ(0, flood.error);
+	EXPECT_REACHES(VN_NO_PASID, IOVA(0), a);
+	EXPECT_REACHES(VN_PASID(THE_PASID), IOVA(0), b);
+
+	flood.stop = false;
+	ASSERT_EQ(0, pthread_create(&flood.thread, NULL, probe_resets, &flood));
+	EXPECT_OK(vn_nested_unbind(self->device->fd));
+	vn_write_once(&flood.stop, true);
+	pthread_join(flood.thread, NULL);
+	EXPECT_REACHES(VN_NO_PASID, a, a);
+	ksft_print_msg("%u rounds, %u times it was busy\n", rounds, busy);
+}
+
 /* --- Owners that die ------------------------------------------------------------------ */
 
 static int ask_and_wait(void *data)
@@ -491,6 +576,36 @@ TEST_F(vtd, requests_of_the_killed_are_ended)
 	kill_vmm(_metadata, start_vmm(_metadata, ask_and_wait, NULL, self));
 	EXPECT_OK(vn_nested_unbind(self->device->fd));
 	expect_all_ended(_metadata, self->device);
+}
+
+static int ask_for_ever(void *data)
+{
+	FIXTURE_DATA(vtd) *self = data;
+	struct flood flood = { .guest = &self->guest, .device = self->device };
+	int ret = take_over(self);
+
+	if (!ret)
+		flood_again(&flood);
+	return ret;
+}
+
+/* The device asks on when nobody has the ring any more, and while the binding ends. */
+TEST_F(vtd, owners_are_killed_under_requests)
+{
+	struct vn_guest *guest = &self->guest;
+	struct vn_stage1 fs;
+	unsigned int i;
+
+	NEED_REQUESTS();
+	add_pasid(_metadata, guest, THE_PASID, DID, &fs);
+	for (i = 0; i < 8; i++) {
+		vn_nested_unbind(self->device->fd);
+		vn_guest_close(guest);
+		kill_vmm(_metadata, start_vmm(_metadata, ask_for_ever, NULL, self));
+		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		EXPECT_OK(vn_testdev_quiet(self->device));
+	}
+	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_BAD_RESPONSES));
 }
 
 TEST_MAIN_WITH_DEVICES(wants)

@@ -369,6 +369,50 @@ TEST_F(vtd, two_unmap_at_once)
 	}
 }
 
+static void *unmap_once(void *data)
+{
+	struct unmapper *job = data;
+
+	job->error = vn_vm_unmap(job->guest->vm, job->ipa, job->end);
+	return NULL;
+}
+
+/*
+ * Each time that one of the threads gets to unpin something the other comes in between,
+ * and VFIO calls no driver more than ten times. VFIO_NESTED_MIB is how much each unmaps.
+ */
+TEST_F(vtd, two_unmap_much_at_once)
+{
+	enum { THREADS = 2 };
+	const char *text = getenv("VFIO_NESTED_MIB");
+	const uint64_t size = (text ? strtoul(text, NULL, 0) : 16) << 20;
+	void *va = extra_memory(_metadata, THREADS * size);
+	struct unmapper jobs[THREADS] = {};
+	pthread_t threads[THREADS];
+	uint64_t start;
+	unsigned int i;
+
+	NEED_TYPE1();
+	for (i = 0; i < THREADS; i++) {
+		jobs[i].guest = &self->guest;
+		jobs[i].ipa = EXTRA_IPA + i * size;
+		jobs[i].va = va + i * size;
+		jobs[i].end = size;
+		ASSERT_OK(vn_vm_map(self->guest.vm, jobs[i].ipa, jobs[i].va, size,
+				    VN_PROT_RW));
+		ASSERT_OK(name(&self->guest, jobs[i].ipa, size, jobs[i].va));
+	}
+	start = vn_now_ms();
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, unmap_once, &jobs[i]));
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, jobs[i].error);
+	}
+	ksft_print_msg("%llu MiB each: %llu ms\n", (unsigned long long)size >> 20,
+		       (unsigned long long)(vn_now_ms() - start));
+}
+
 static void translate_for_ever(void *data)
 {
 	FIXTURE_DATA(vtd) *self = data;

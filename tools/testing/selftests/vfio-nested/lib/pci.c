@@ -114,6 +114,14 @@ int vn_pci_return(const char *name)
 	return ret ?: vn_pci_probe(name);
 }
 
+int vn_pci_probe_resets(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/reset_method", name);
+	return vn_write_text(path, "default");
+}
+
 bool vn_pci_can_stall(const char *name)
 {
 	char path[128];

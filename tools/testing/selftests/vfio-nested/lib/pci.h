@@ -31,6 +31,8 @@ int vn_pci_reset(const char *name);
 int vn_pci_remove(const char *name);
 /* Finds it again, and gives it to vfio-pci-nested. */
 int vn_pci_return(const char *name);
+/* The kernel finds out in which ways the function can be reset, by almost doing so. */
+int vn_pci_probe_resets(const char *name);
 /*
  * What the administrator lets the device do: @what is may_stall, fault_quota or
  * fault_deadline_ms. In force from the next binding on.
