@@ -220,10 +220,11 @@ static int device_unbind(struct vfio_nested_device *ndev, bool closing)
 	mutex_unlock(&ndev->lock);
 
 	iommu_nested_memory_reap(nested->viommu);
+	list_del(&ndev->node);
 	mutex_lock(&ndev->lock);
+	/* From here on it can be bound to another. */
 	ndev->nested = NULL;
 	mutex_unlock(&ndev->lock);
-	list_del(&ndev->node);
 	vfio_nested_unlock_memory(nested);
 	return 0;
 }

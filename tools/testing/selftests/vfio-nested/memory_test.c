@@ -291,7 +291,7 @@ static void *rebind(void *data)
 TEST_F(vtd, binding_races_with_unmaps)
 {
 	NEED_TYPE1();
-	race_with_unmaps(_metadata, self, rebind, 2);
+	race_with_unmaps(_metadata, self, rebind, 6);
 }
 
 /* --- Names against unbinding -------------------------------------------------------- */
