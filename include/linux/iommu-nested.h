@@ -309,7 +309,8 @@ struct iommu_nested_backend {
  * @pin: hold the @num pages, at most IOMMU_NESTED_PIN_BATCH, that VFIO has mapped at
  *	@ipa, and say which they are. Returns 0 or an error; EPERM: one of them is not
  *	writable, and @prot says that they have to be.
- * @unpin: the opposite, of @num pages, at most IOMMU_NESTED_PIN_BATCH, from @ipa on
+ * @unpin: the opposite, of @num pages, at most IOMMU_NESTED_PIN_BATCH, from @ipa on. May
+ *	be called by many threads at once, for which who holds the lock waits.
  * @relax: iommu_nested_memory_add() takes long: let somebody else have the lock that it
  *	was called with, and come back with it
  * @release: the virtual IOMMU is gone and calls nothing of this any more. May be

@@ -47,6 +47,9 @@
 /* Address spaces from which one virtual IOMMU can be used. */
 #define USER_PAGES	4
 
+/* Who unpins pages of one range at once, beside the caller: see unpin_range(). */
+#define HELPERS		31
+
 /**
  * struct memory_range - guest memory that is known
  * @node: in the list of ranges, or of those that leave; or empty
@@ -84,12 +87,25 @@ struct user_page {
 };
 
 /**
+ * struct helper - unpins pages while somebody waits for it
+ * @work: this
+ * @viommu: of which
+ */
+struct helper {
+	struct work_struct work;
+	struct iommu_nested_viommu *viommu;
+};
+
+/**
  * struct iommu_nested_space - guest memory, and memory of the callers
  * @ranges: under viommu->sem
  * @num_ranges: likewise
  * @leaving: ranges that are mapped nowhere any more, to be unpinned; likewise
  * @nr_leaving: how many have not been unpinned completely
  * @progress: changes whenever some pages have been unpinned
+ * @unpinned: of which range that is; under the user interface's lock, as the next two
+ * @next: of its pages, the first that nobody has begun with
+ * @helpers: work on that
  * @blocks: how many want that no range is added; read under viommu->sem
  * @changed: who waits for @nr_leaving or @blocks to be zero
  * @lock: guards what follows, and takes nothing
@@ -102,6 +118,9 @@ struct iommu_nested_space {
 	struct list_head leaving;
 	atomic_t nr_leaving;
 	atomic_t progress;
+	struct memory_range *unpinned;
+	atomic64_t next;
+	struct helper helpers[HELPERS];
 	atomic_t blocks;
 	wait_queue_head_t changed;
 	spinlock_t lock; /* all that follows */
@@ -109,9 +128,13 @@ struct iommu_nested_space {
 	struct list_head attempts;
 };
 
-struct iommu_nested_space *iommu_nested_space_create(void)
+static void unpin_work(struct work_struct *work);
+
+struct iommu_nested_space *
+iommu_nested_space_create(struct iommu_nested_viommu *viommu)
 {
 	struct iommu_nested_space *space;
+	u32 i;
 
 	space = kzalloc_obj(*space, GFP_KERNEL_ACCOUNT);
 	if (!space)
@@ -121,6 +144,10 @@ struct iommu_nested_space *iommu_nested_space_create(void)
 	INIT_LIST_HEAD(&space->attempts);
 	init_waitqueue_head(&space->changed);
 	spin_lock_init(&space->lock);
+	for (i = 0; i < HELPERS; i++) {
+		INIT_WORK(&space->helpers[i].work, unpin_work);
+		space->helpers[i].viommu = viommu;
+	}
 	return space;
 }
 
@@ -484,21 +511,47 @@ static void free_range(struct memory_range *range)
 	kfree(range);
 }
 
+static void unpin_batches(struct iommu_nested_viommu *viommu)
+{
+	struct iommu_nested_space *space = viommu->space;
+	u64 ipa = space->unpinned->ipa;
+	u64 pages = space->unpinned->pinned >> PAGE_SHIFT;
+	u64 page;
+
+	while ((page = atomic64_fetch_add(IOMMU_NESTED_PIN_BATCH,
+					  &space->next)) < pages) {
+		viommu->user->unpin(viommu->user_data, ipa + (page << PAGE_SHIFT),
+				    min_t(u64, pages - page,
+					  IOMMU_NESTED_PIN_BATCH));
+		atomic_inc(&space->progress);
+		cond_resched();
+	}
+}
+
+static void unpin_work(struct work_struct *work)
+{
+	unpin_batches(container_of(work, struct helper, work)->viommu);
+}
+
+/*
+ * VFIO takes a lock for each batch, and threads that unmap memory may come in between each
+ * time. They can do so a limited number of times only, and many who stand in the line
+ * together get it one after the other.
+ */
 static void unpin_range(struct iommu_nested_viommu *viommu,
 			struct memory_range *range)
 {
-	u64 left = range->pinned >> PAGE_SHIFT;
-	u64 ipa = range->ipa;
+	const u64 batch = IOMMU_NESTED_PIN_BATCH * PAGE_SIZE;
+	struct iommu_nested_space *space = viommu->space;
+	u32 i, num = min_t(u64, range->pinned / batch, HELPERS);
 
-	while (left) {
-		u32 num = min_t(u64, left, IOMMU_NESTED_PIN_BATCH);
-
-		viommu->user->unpin(viommu->user_data, ipa, num);
-		atomic_inc(&viommu->space->progress);
-		ipa += (u64)num << PAGE_SHIFT;
-		left -= num;
-		cond_resched();
-	}
+	space->unpinned = range;
+	atomic64_set(&space->next, 0);
+	for (i = 0; i < num; i++)
+		queue_work(iommu_nested_unpin_workqueue, &space->helpers[i].work);
+	unpin_batches(viommu);
+	for (i = 0; i < num; i++)
+		cancel_work_sync(&space->helpers[i].work);
 	range->pinned = 0;
 }
 

@@ -10,6 +10,7 @@
 #include "table.h"
 
 extern struct workqueue_struct *iommu_nested_workqueue;
+extern struct workqueue_struct *iommu_nested_unpin_workqueue;
 
 const struct iommu_nested_backend *
 iommu_nested_backend_get(struct device *dev);
@@ -20,7 +21,8 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_binding *binding);
 void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
 
-struct iommu_nested_space *iommu_nested_space_create(void);
+struct iommu_nested_space *
+iommu_nested_space_create(struct iommu_nested_viommu *viommu);
 void iommu_nested_space_destroy(struct iommu_nested_space *space);
 void iommu_nested_space_close(struct iommu_nested_space *space);
 void iommu_nested_space_untie(struct iommu_nested_viommu *viommu);

@@ -6,9 +6,9 @@
  *  - pages are pinned and unpinned through one of the devices that are bound: they have
  *    one container. A device is in the list of those from before its binding can need
  *    it until after nothing of the last binding is pinned any more;
- *  - whoever pins or unpins holds the nested fd's memory lock. It is taken outside of
- *    vfio_nested_device.lock and of VFIO's own locks of the container, and never inside
- *    of a lock that a page fault takes;
+ *  - whoever pins or unpins holds the nested fd's memory lock, or is waited for by who
+ *    does. It is taken outside of vfio_nested_device.lock and of VFIO's own locks of the
+ *    container, and never inside of a lock that a page fault takes;
  *  - when VFIO is about to unmap memory the device has lost it before dma_unmap returns.
  *
  * VFIO calls dma_unmap with the lock of its list of devices held, and it waits for that
@@ -19,7 +19,7 @@
  * container goes on, the work item gets it and unpins some more, and VFIO calls dma_unmap
  * again if it still has to. It does so ten times at most, the eleventh it takes for a bug
  * and stops the kernel; so the last times dma_unmap waits without a limit. A VMM whose
- * threads unmap large mappings at once can so still block itself for ever, which VFIO does
+ * threads unmap hundreds of MiB at once can so still block itself for ever, which VFIO does
  * to all its drivers that pin memory.
  *
  * From the first call of dma_unmap until the thread that unmaps is back in user mode no
@@ -74,11 +74,10 @@ static DECLARE_WAIT_QUEUE_HEAD(unmaps_changed);
 
 struct workqueue_struct *vfio_nested_workqueue;
 
+/* Called with the memory lock held, if not by the caller then by who waits for it. */
 static struct vfio_device *pinning_device(struct vfio_nested *nested)
 {
 	struct vfio_nested_device *ndev;
-
-	lockdep_assert_held(&nested->memory_lock);
 
 	ndev = list_first_entry_or_null(&nested->devices,
 					struct vfio_nested_device, node);

@@ -208,7 +208,7 @@ struct vfio_nested_info {
  *
  * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
  * EBUSY: this device is bound already, is being reset, or VFIO has PASIDs of it attached;
- * ENOMEM; EEXIST: @virtual_id is
+ * ENOMEM, see also VFIO_NESTED_MEMORY; EEXIST: @virtual_id is
  * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
  * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
  * or no stage 2 that can be nested on; EPERM: the device's DMA cannot be kept coherent,
@@ -973,9 +973,12 @@ enum vfio_nested_memory_op {
  *    all that these devices write to, also when they are not bound any more. It is not
  *    valid for such a container;
  *  - unmapping, and opening and closing devices, of one container take two locks of
- *    VFIO's in different orders. Do it from one thread at a time: else, with more than a
- *    few MiB that have been named in each of two mappings, they can block each other for
- *    ever;
+ *    VFIO's in different orders. Do it from one thread at a time: else, with more than
+ *    some hundred MiB that have been named in the mappings that go at once, they can block
+ *    each other for ever;
+ *  - NAME waits for page faults, with locks held that closing a device of the container
+ *    waits for, whoever closes it. A fault that does not end (userfaultfd, FUSE) ends both
+ *    when the process that names is killed;
  *  - after VFIO_DMA_UNMAP_FLAG_VADDR NAME fails with EBUSY, and the kernel warns, until all
  *    addresses are valid again (VFIO_DMA_MAP_FLAG_VADDR). Ranges that were named before
  *    are then to be forgotten and named again: they are read at their old address.
@@ -986,7 +989,8 @@ enum vfio_nested_memory_op {
  * of it, or has mapped other pages, or unmaps it at this time; EPERM: VFIO has mapped it
  * for reading only, which hardware cannot nest on; EBUSY: see above; EACCES: the container
  * is a VFIO_TYPE1_IOMMU, not VFIO_TYPE1v2_IOMMU; ENOMEM: also: VFIO has unmapped named
- * memory while there was none, and all devices have to be bound to another nested fd.
+ * memory while the kernel had none, or no file, left to follow that with. Then nothing is
+ * named by this nested fd any more, and its devices cannot be bound until they are closed.
  */
 struct vfio_nested_memory {
 	__u32 size;

@@ -378,12 +378,12 @@ static void *unmap_once(void *data)
 }
 
 /*
- * Each time that one of the threads gets to unpin something the other comes in between,
- * and VFIO calls no driver more than ten times. VFIO_NESTED_MIB is how much each unmaps.
+ * Each time that something has been unpinned one of the threads comes in between, and VFIO
+ * calls no driver more than ten times. VFIO_NESTED_MIB is how much each unmaps.
  */
-TEST_F(vtd, two_unmap_much_at_once)
+TEST_F(vtd, many_unmap_much_at_once)
 {
-	enum { THREADS = 2 };
+	enum { THREADS = 6 };
 	const char *text = getenv("VFIO_NESTED_MIB");
 	const uint64_t size = (text ? strtoul(text, NULL, 0) : 16) << 20;
 	void *va = extra_memory(_metadata, THREADS * size);
