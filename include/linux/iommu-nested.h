@@ -466,6 +466,7 @@ int iommu_nested_invalidate(struct iommu_nested_viommu *viommu, u32 type,
 			    u32 num, u32 *consumed);
 int iommu_nested_set_page_requests(struct iommu_nested_binding *binding,
 				   u32 credits);
+bool iommu_nested_has_page_requests(struct iommu_nested_binding *binding);
 u32 iommu_nested_flush(struct iommu_nested_viommu *viommu);
 int iommu_nested_respond(struct iommu_nested_viommu *viommu,
 			 struct vfio_nested_response *responses, u32 num,

@@ -100,6 +100,7 @@ void vfio_nested_device_info(struct vfio_nested_device *ndev,
 			     struct iommu_nested_info *info);
 int vfio_nested_device_set_page_requests(struct vfio_nested_device *ndev,
 					 u32 credits);
+bool vfio_nested_device_has_page_requests(struct vfio_nested_device *ndev);
 void vfio_nested_device_close(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_prepare(struct vfio_nested_device *ndev);
 void vfio_nested_device_reset_done(struct vfio_nested_device *ndev);

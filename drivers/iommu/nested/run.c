@@ -125,3 +125,22 @@ int iommu_nested_set_page_requests(struct iommu_nested_binding *binding,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_set_page_requests);
+
+/**
+ * iommu_nested_has_page_requests - whether a device waits for pages
+ * @binding: the device's
+ *
+ * Context: process; takes the table's lock.
+ * Return: whether a page request of it has no answer yet.
+ */
+bool iommu_nested_has_page_requests(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_table *table = binding->viommu->table;
+	bool any;
+
+	spin_lock_irq(&table->lock);
+	any = !list_empty(&binding->pending->requests);
+	spin_unlock_irq(&table->lock);
+	return any;
+}
+EXPORT_SYMBOL_GPL(iommu_nested_has_page_requests);

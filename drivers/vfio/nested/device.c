@@ -352,6 +352,24 @@ int vfio_nested_device_set_page_requests(struct vfio_nested_device *ndev,
 EXPORT_SYMBOL_GPL(vfio_nested_device_set_page_requests);
 
 /**
+ * vfio_nested_device_has_page_requests - whether the device waits for pages
+ * @ndev: the device's
+ *
+ * Context: process; takes @ndev->lock.
+ * Return: whether a page request of it has no answer yet.
+ */
+bool vfio_nested_device_has_page_requests(struct vfio_nested_device *ndev)
+{
+	bool any;
+
+	mutex_lock(&ndev->lock);
+	any = ndev->binding && iommu_nested_has_page_requests(ndev->binding);
+	mutex_unlock(&ndev->lock);
+	return any;
+}
+EXPORT_SYMBOL_GPL(vfio_nested_device_has_page_requests);
+
+/**
  * vfio_nested_device_close - the last file of the device is being closed
  * @ndev: the device's
  *

@@ -124,7 +124,7 @@ static bool pri_enabled(const struct pci_overlay_window *window)
 
 /*
  * Where the host has page requests enabled all the time (VT-d) they are stopped for a
- * guest that has not: those that come are refused.
+ * guest that has not, once the old ones are answered (PCIe 10.5.2.2): new ones are refused.
  */
 static int read_window(struct vfio_pci_nested *npdev,
 		       struct pci_overlay_window *window, u32 pos, u8 *to,
@@ -148,7 +148,7 @@ static int read_window(struct vfio_pci_nested *npdev,
 	if (ret)
 		return ret;
 	status &= PRI_STATUS_BITS;
-	if (stopped)
+	if (stopped && !vfio_nested_device_has_page_requests(&npdev->nested))
 		status |= PCI_PRI_STATUS_STOPPED;
 	if (low)
 		to[window->start + PCI_PRI_STATUS - pos] = status;

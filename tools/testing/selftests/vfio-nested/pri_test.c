@@ -640,6 +640,25 @@ static enum vn_channel_error off(const struct vn_guest *guest)
 					    VN_ERROR_PAGE_INVALID;
 }
 
+/* PCIe 10.5.2.2: it has stopped when what it has asked for is answered. */
+TEST_F(pri, disabled_with_one_pending)
+{
+	struct vfio_nested_fault fault;
+	uint16_t status;
+
+	ask(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
+	fault = next_request(_metadata, self->guest);
+	ASSERT_OK(vn_device_enable_pri(self->device, 0));
+	ASSERT_OK(vn_device_pri_status(self->device, &status));
+	EXPECT_FALSE(status & PCI_PRI_STATUS_STOPPED);
+	ask(_metadata, self->device, 2, IOVA(9), SIZE, VN_NO_PASID);
+	EXPECT_FAILED(self->device, 2, off(self->guest));
+	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, ABORT));
+	EXPECT_FAILED(self->device, 1, VN_ERROR_PAGE_INVALID);
+	ASSERT_OK(vn_device_pri_status(self->device, &status));
+	EXPECT_TRUE(status & PCI_PRI_STATUS_STOPPED);
+}
+
 TEST_F(pri, only_while_the_guest_wants_them)
 {
 	uint16_t status;
