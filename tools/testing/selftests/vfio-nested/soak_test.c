@@ -480,8 +480,8 @@ static bool direct(struct machine *machine, uint64_t now)
 			return fail("life %u does not begin", book->life);
 		}
 	}
-	if (now < machine->end_ms) {
-		/* Some time, and once at least */
+	/* Some time, and once at least, also where a life takes long to begin */
+	if (now < machine->end_ms || !totals.freezes) {
 		if (soak_choose(&rng, totals.freezes ? 300 : 10) == 0)
 			return freeze(machine, now);
 		return true;
