@@ -175,7 +175,8 @@ static inline void iopf_group_dequeue(struct iopf_group *group)
 static inline bool compat_pci_pri_enabled(const struct pci_dev *pdev)
 {
 #ifdef CONFIG_PCI_PRI
-	return pdev->pri_enabled;
+	/* One of many flags in a word, of which others change meanwhile. */
+	return data_race(!!pdev->pri_enabled);
 #else
 	return false;
 #endif
