@@ -5,7 +5,8 @@
  * Invariants:
  *  - a descriptor reaches the domains of this guest's devices and no others: those that
  *    have its domain id and PASID now, as far as the guest's tables were read;
- *  - each is complete before the next one is looked at;
+ *  - invalidations are gathered (flush.c). All else is done when those that came before
+ *    are complete;
  *  - one that fails has done nothing, or some of what it asks for. All can be repeated.
  *
  * Domain ids are the guest's own: the host has others for each domain. Several devices, or
@@ -16,116 +17,48 @@
 
 #include "vtd.h"
 
-/* Whatever domain id an entry has; others are 16 bits wide. */
-#define ANY_DID		-1
-
-static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
-			int did, const struct vtd_range *range)
+/* The guest's tables have changed. */
+static int sync_device(struct vtd_dev *vdev, const struct vtd_command *command)
 {
-	if (did != ANY_DID && did != shadow->entry.did)
-		return 0;
-	/* What is not in force, or has no stage 1, has nothing in caches. */
-	if (shadow->entry.kind != VTD_STAGE1 ||
-	    (!shadow->attached && vdev->rid_shadow != shadow))
-		return 0;
-	return vtd_flush(vdev->viommu, shadow->domain, range);
+	return command->kind == VTD_CMD_SYNC_PASID ?
+	       vtd_sync_pasid(vdev, command->pasid) : vtd_sync_all(vdev);
 }
 
-static int flush_pasid(struct vtd_dev *vdev, u32 pasid, int did,
-		       const struct vtd_range *range)
-{
-	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, pasid);
-
-	return shadow ? flush_shadow(vdev, shadow, did, range) : 0;
-}
-
-static int flush_device(struct vtd_dev *vdev, int did,
-			const struct vtd_range *range)
-{
-	struct vtd_shadow *shadow;
-	unsigned long pasid;
-	int ret;
-
-	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		ret = flush_shadow(vdev, shadow, did, range);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* What a command that names no device does to each of them. */
-static int each_device(struct vtd_dev *vdev, const struct vtd_command *command)
-{
-	switch (command->kind) {
-	case VTD_CMD_SYNC_ALL:
-	case VTD_CMD_SYNC_DOMAIN:
-		return vtd_sync_all(vdev);
-	case VTD_CMD_SYNC_PASID:
-		return vtd_sync_pasid(vdev, command->pasid);
-	case VTD_CMD_FLUSH_ALL:
-		return flush_device(vdev, ANY_DID, &command->range);
-	case VTD_CMD_FLUSH_DOMAIN:
-		return flush_device(vdev, command->did, &command->range);
-	case VTD_CMD_FLUSH_PASID:
-		return flush_pasid(vdev, command->pasid, command->did,
-				   &command->range);
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
-static int all_devices(struct vtd_viommu *viommu,
-		       const struct vtd_command *command)
+static int sync_devices(struct vtd_viommu *viommu,
+			const struct vtd_command *command)
 {
 	struct iommu_nested_binding *binding;
 	unsigned long id;
-	int err, ret = 0;
+	int err, ret;
 
+	ret = vtd_flush_complete(viommu);
+	if (ret)
+		return ret;
 	/* An error of one keeps nothing in force for another. */
 	xa_for_each(&viommu->core->bindings, id, binding) {
-		err = each_device(binding->backend_data, command);
+		err = sync_device(binding->backend_data, command);
 		ret = ret ?: err;
 		cond_resched();
 	}
 	return ret;
 }
 
-static int answer(struct vtd_viommu *viommu,
-		  struct iommu_nested_binding *binding,
-		  const struct vtd_command *command)
+static int answer(struct vtd_viommu *viommu, const struct vtd_command *command)
 {
+	struct iommu_nested_binding *binding;
 	struct iommu_nested_answer answer;
 	int ret;
 
+	ret = vtd_flush_complete(viommu);
+	if (ret)
+		return ret;
+	binding = iommu_nested_find(viommu->core, command->virtual_id);
+	if (!binding)
+		return -ENOENT;
 	ret = iommu_nested_claim_group(binding, command->pasid_valid,
 				       command->pasid, command->group,
 				       command->code, &answer);
 	return ret ?: vtd_respond(viommu->core, &answer, 1);
-}
-
-static int one_device(struct vtd_viommu *viommu,
-		      const struct vtd_command *command)
-{
-	struct iommu_nested_binding *binding;
-	struct vtd_dev *vdev;
-
-	binding = iommu_nested_find(viommu->core, command->virtual_id);
-	if (!binding)
-		return -ENOENT;
-	vdev = binding->backend_data;
-
-	switch (command->kind) {
-	case VTD_CMD_FLUSH_DEVICE:
-		return flush_device(vdev, ANY_DID, &command->range);
-	case VTD_CMD_FLUSH_DEVICE_PASID:
-		return flush_pasid(vdev, command->pasid, ANY_DID,
-				   &command->range);
-	case VTD_CMD_RESPONSE:
-		return answer(viommu, binding, command);
-	default:
-		return -EOPNOTSUPP;
-	}
 }
 
 static int carry_out(struct vtd_viommu *viommu,
@@ -134,12 +67,14 @@ static int carry_out(struct vtd_viommu *viommu,
 	switch (command->kind) {
 	case VTD_CMD_NOTHING:
 		return 0;
-	case VTD_CMD_FLUSH_DEVICE:
-	case VTD_CMD_FLUSH_DEVICE_PASID:
 	case VTD_CMD_RESPONSE:
-		return one_device(viommu, command);
+		return answer(viommu, command);
+	case VTD_CMD_SYNC_ALL:
+	case VTD_CMD_SYNC_DOMAIN:
+	case VTD_CMD_SYNC_PASID:
+		return sync_devices(viommu, command);
 	default:
-		return all_devices(viommu, command);
+		return vtd_flush(viommu, command);
 	}
 }
 
@@ -160,11 +95,7 @@ static int guest_command(struct vtd_viommu *viommu, const void *words,
 	}
 	*long_one = command.kind == VTD_CMD_SYNC_ALL ||
 		    command.kind == VTD_CMD_SYNC_DOMAIN;
-	viommu->widened = command.wider;
-	ret = carry_out(viommu, &command);
-	if (!ret && viommu->widened)
-		atomic64_inc(&viommu->core->counters.commands_widened);
-	return ret;
+	return carry_out(viommu, &command);
 }
 
 /*
@@ -175,11 +106,13 @@ static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
 	       int (*command)(struct vtd_viommu *viommu, const void *cmd,
 			      bool *long_one), int *err)
 {
+	struct vtd_gather *gather = &viommu->gather;
 	bool long_one = false;
-	int ret = 0;
+	int err_flush, ret = 0;
 	u32 i;
 
 	mutex_lock(&viommu->lock);
+	gather->commands = 0;
 	for (i = 0; i < num; i++) {
 		if (long_one)
 			ret = -EAGAIN;
@@ -187,8 +120,14 @@ static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
 			ret = command(viommu, cmds + i * len, &long_one);
 		if (ret)
 			break;
+		if (gather->ranges.num)
+			gather->commands++;
 	}
+	err_flush = vtd_flush_complete(viommu);
+	i -= gather->commands;
 	mutex_unlock(&viommu->lock);
+	if (err_flush)
+		ret = err_flush;
 	if (ret)
 		*err = ret;
 	return i;
@@ -233,12 +172,16 @@ static int generic_command(struct vtd_viommu *viommu, const void *data,
 			   bool *long_one)
 {
 	const struct vfio_nested_command_generic *cmd = data;
+	struct vtd_command command = {
+		.kind = VTD_CMD_FLUSH_DEVICE_PASID,
+		.virtual_id = cmd->virtual_id,
+		.pasid = VTD_RID_PASID,
+	};
 	struct iommu_nested_binding *binding;
-	struct vtd_range range;
 	struct vtd_dev *vdev;
 	int ret;
 
-	ret = generic_range(cmd, &range);
+	ret = generic_range(cmd, &command.range);
 	if (ret)
 		return ret;
 	binding = iommu_nested_find(viommu->core, cmd->virtual_id);
@@ -247,7 +190,7 @@ static int generic_command(struct vtd_viommu *viommu, const void *data,
 	vdev = binding->backend_data;
 	if (vdev->state->mode != VTD_MODE_SHADOWS || vdev->state->tables)
 		return -EINVAL;
-	return flush_pasid(vdev, VTD_RID_PASID, ANY_DID, &range);
+	return vtd_flush(viommu, &command);
 }
 
 /* The backend's @invalidate_generic */

@@ -349,6 +349,130 @@ static void prq_without_pasid(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0x1000 | B(1), le64_to_cpu(fault.raw[1]));
 }
 
+/* --- Ranges ------------------------------------------------------------------- */
+
+#define WINDOW		64
+
+/* Which pages of a window, from page @base on, an invalidation of @ranges reaches */
+static u64 pages_of(const struct vtd_ranges *ranges, u64 base, bool leaf)
+{
+	u64 pages = 0, page;
+	u32 i;
+
+	for (i = 0; i < ranges->num; i++) {
+		const struct iommu_hwpt_vtd_s1_invalidate *entry = &ranges->list[i];
+
+		for (page = 0; page < WINDOW; page++)
+			if (!(entry->flags & 1) == !leaf &&
+			    ((base + page) << 12) - entry->addr < entry->npages << 12)
+				pages |= B(page);
+	}
+	return pages;
+}
+
+static void add_pages(struct vtd_ranges *ranges, u64 page, u64 num, bool leaf)
+{
+	const struct vtd_range range = { page << 12, num, leaf };
+
+	vtd_ranges_add(ranges, &range, 1 << MAMV);
+}
+
+/* The pages of a region, in either direction: one range of all of it */
+static void ranges_join(struct kunit *test)
+{
+	struct vtd_ranges ranges = {};
+	int i;
+
+	for (i = 0; i < 32; i++)
+		add_pages(&ranges, 64 + i, 1, true);
+	KUNIT_EXPECT_EQ(test, 1, ranges.num);
+	KUNIT_EXPECT_EQ(test, 64ULL << 12, ranges.list[0].addr);
+	KUNIT_EXPECT_EQ(test, 32ULL, ranges.list[0].npages);
+	KUNIT_EXPECT_EQ(test, 1, ranges.list[0].flags);
+
+	ranges.num = 0;
+	for (i = 31; i >= 0; i--)
+		add_pages(&ranges, 64 + i, 1, false);
+	KUNIT_EXPECT_EQ(test, 1, ranges.num);
+	KUNIT_EXPECT_EQ(test, 64ULL << 12, ranges.list[0].addr);
+	KUNIT_EXPECT_EQ(test, 32ULL, ranges.list[0].npages);
+	KUNIT_EXPECT_EQ(test, 0, ranges.list[0].flags);
+}
+
+/* Not what is next to each other, but belongs to two larger ones; nor what differs */
+static void ranges_stay(struct kunit *test)
+{
+	struct vtd_ranges ranges = {};
+
+	add_pages(&ranges, 3, 1, true);
+	add_pages(&ranges, 4, 1, true);
+	add_pages(&ranges, 5, 1, false);
+	add_pages(&ranges, 6, 2, false);
+	add_pages(&ranges, 0, 1 << MAMV, false);
+	add_pages(&ranges, 1 << MAMV, 1 << MAMV, false);
+	KUNIT_EXPECT_EQ(test, 6, ranges.num);
+}
+
+static void ranges_have(struct kunit *test)
+{
+	static const struct {
+		struct vtd_range range;
+		bool answer;
+	} rows[] = {
+		{ { 0x10000, 4, true }, true },
+		{ { 0x10000, 4, false }, false },
+		{ { 0x13000, 1, true }, true },
+		{ { 0x13000, 2, true }, false },
+		{ { 0x14000, 1, true }, false },
+		{ { 0xf000, 1, true }, false },
+		{ { 0x10000, 8, true }, false },
+		{ { 0, U64_MAX, true }, false },
+	};
+	const struct vtd_range all = { 0, U64_MAX, false };
+	struct vtd_ranges ranges = {};
+	int i;
+
+	KUNIT_EXPECT_FALSE(test, vtd_ranges_have(&ranges, &all));
+	add_pages(&ranges, 0x10, 4, true);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].answer,
+				    vtd_ranges_have(&ranges, &rows[i].range),
+				    "row %d", i);
+	vtd_ranges_add(&ranges, &all, 1 << MAMV);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_TRUE_MSG(test,
+				      vtd_ranges_have(&ranges, &rows[i].range),
+				      "row %d", i);
+}
+
+/* Whatever comes: the pages that were asked for, and no others */
+static void ranges_random(struct kunit *test)
+{
+	struct rnd_state rnd;
+	int round, i;
+
+	prandom_seed_state(&rnd, 1);
+	for (round = 0; round < 20000; round++) {
+		u64 base = prandom_u32_state(&rnd) * (u64)WINDOW;
+		u64 want[2] = {}, got;
+		struct vtd_ranges ranges = {};
+
+		for (i = 0; i < VTD_MAX_RANGES; i++) {
+			u32 random = prandom_u32_state(&rnd);
+			u64 num = 1 << (random >> 16) % 4;
+			u64 page = random % WINDOW & ~(num - 1);
+			bool leaf = random >> 30 & (round & 1);
+
+			want[leaf] |= (B(num) - 1) << page;
+			add_pages(&ranges, base + page, num, leaf);
+		}
+		got = pages_of(&ranges, base, false);
+		KUNIT_ASSERT_EQ_MSG(test, want[0], got, "round %d", round);
+		got = pages_of(&ranges, base, true);
+		KUNIT_ASSERT_EQ_MSG(test, want[1], got, "round %d", round);
+	}
+}
+
 static struct kunit_case qi_cases[] = {
 	KUNIT_CASE(qi_bits),
 	KUNIT_CASE(qi_types),
@@ -359,6 +483,10 @@ static struct kunit_case qi_cases[] = {
 	KUNIT_CASE(qi_waits),
 	KUNIT_CASE(qi_masks),
 	KUNIT_CASE(qi_device_sizes),
+	KUNIT_CASE(ranges_join),
+	KUNIT_CASE(ranges_stay),
+	KUNIT_CASE(ranges_have),
+	KUNIT_CASE(ranges_random),
 	{}
 };
 

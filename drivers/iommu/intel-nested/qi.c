@@ -38,7 +38,10 @@ static void set_range(struct vtd_range *range, u64 address, u32 bits)
 	range->leaf = false;
 }
 
-/* 6.5.2.5: from bit 12 on, the lowest bit that is clear tells the size. */
+/*
+ * 6.5.2.5: from bit 12 on, the lowest bit that is clear tells the size. Device TLBs have
+ * nothing else than what maps pages.
+ */
 static void set_devtlb_range(struct vtd_range *range, u64 qw1, bool sized)
 {
 	u64 page = FIELD_GET(QI1_ADDR, qw1);
@@ -47,6 +50,7 @@ static void set_devtlb_range(struct vtd_range *range, u64 qw1, bool sized)
 	if (sized)
 		bits += 1 + __builtin_ctzll(~page);
 	set_range(range, qw1 & QI1_ADDR, bits);
+	range->leaf = true;
 }
 
 static int set_masked_range(struct vtd_range *range, u64 qw1,
@@ -313,4 +317,65 @@ int vtd_qi_check(const __le64 *words, const struct vtd_limits *limits,
 		return -EINVAL;
 	}
 	return descriptor->check(qw, limits, command, why);
+}
+
+static bool covers(const struct iommu_hwpt_vtd_s1_invalidate *entry,
+		   const struct vtd_range *range)
+{
+	if (entry->flags & IOMMU_VTD_INV_FLAGS_LEAF && !range->leaf)
+		return false;
+	if (entry->npages == U64_MAX)
+		return true;
+	return range->pages <= entry->npages &&
+	       range->address - entry->addr <=
+	       (entry->npages - range->pages) << 12;
+}
+
+/**
+ * vtd_ranges_have - whether a range need not be added
+ * @ranges: what there is; only the last one is looked at
+ * @range: of addresses
+ *
+ * Return: yes.
+ */
+bool vtd_ranges_have(const struct vtd_ranges *ranges,
+		     const struct vtd_range *range)
+{
+	return ranges->num && covers(&ranges->list[ranges->num - 1], range);
+}
+
+/* Whether they are the two halves of one range that is aligned */
+static bool are_halves(const struct iommu_hwpt_vtd_s1_invalidate *a,
+		       const struct iommu_hwpt_vtd_s1_invalidate *b)
+{
+	return a->npages == b->npages && a->flags == b->flags &&
+	       (a->addr ^ b->addr) == a->npages << 12;
+}
+
+/**
+ * vtd_ranges_add - one more
+ * @ranges: where there is room for it
+ * @range: of addresses
+ * @max_pages: what hardware can do at once
+ *
+ * Where the last ones are the halves of a larger one that is in their place. What comes
+ * out is what has been put in, not more.
+ */
+void vtd_ranges_add(struct vtd_ranges *ranges, const struct vtd_range *range,
+		    u64 max_pages)
+{
+	struct iommu_hwpt_vtd_s1_invalidate *last = &ranges->list[ranges->num++];
+
+	last->addr = range->address;
+	last->npages = range->pages;
+	last->flags = range->leaf ? IOMMU_VTD_INV_FLAGS_LEAF : 0;
+	last->__reserved = 0;
+
+	for (; last > ranges->list && are_halves(last - 1, last); last--) {
+		if (last->npages * 2 > max_pages)
+			return;
+		last[-1].addr = min(last[-1].addr, last->addr);
+		last[-1].npages *= 2;
+		ranges->num--;
+	}
 }

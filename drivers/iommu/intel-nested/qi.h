@@ -5,7 +5,9 @@
 #ifndef _VTD_QI_H
 #define _VTD_QI_H
 
+#include <linux/iommu-nested.h>
 #include <linux/types.h>
+#include <uapi/linux/iommufd.h>
 
 #include "pasid.h"
 
@@ -70,6 +72,25 @@ struct vtd_command {
 	u32 group;
 	u32 code;
 };
+
+/* As many as a call of the backend's has commands */
+#define VTD_MAX_RANGES \
+	(IOMMU_NESTED_COMMAND_BATCH_LEN / IOMMU_NESTED_COMMAND_MAX_LEN)
+
+/**
+ * struct vtd_ranges - what is invalidated in the same place
+ * @num: number of @list
+ * @list: as cache_invalidate_user takes it
+ */
+struct vtd_ranges {
+	u32 num;
+	struct iommu_hwpt_vtd_s1_invalidate list[VTD_MAX_RANGES];
+};
+
+bool vtd_ranges_have(const struct vtd_ranges *ranges,
+		     const struct vtd_range *range);
+void vtd_ranges_add(struct vtd_ranges *ranges, const struct vtd_range *range,
+		    u64 max_pages);
 
 int vtd_qi_check(const __le64 *qw, const struct vtd_limits *limits,
 		 struct vtd_command *command, const char **why);

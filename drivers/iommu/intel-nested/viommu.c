@@ -17,7 +17,6 @@
  * The registers that a PASID entry can hold, and so what intel-iommu is told, are checked
  * by it again when it attaches the domain.
  */
-#include <linux/bitfield.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
@@ -197,9 +196,19 @@ int vtd_memory_map(struct iommu_nested_viommu *core, u64 ipa,
 	return 0;
 }
 
-/* To @viommu's user page, of which the caller has the lock. */
-static int write_user_page(struct vtd_viommu *viommu, const void *data,
-			   size_t len, void __user **page)
+/**
+ * vtd_write_user_page - give intel-iommu what it takes from user memory only
+ * @viommu: whose user page it is
+ * @data: what
+ * @len: bytes, at most a page
+ * @page: set to where it is
+ *
+ * Context: process, with @viommu->lock and viommu->sem held, and page faults disabled.
+ * Return: 0; -EAGAIN: see iommu_nested_user_page(); -EFAULT: then
+ * iommu_nested_user_page_missing() is to be returned.
+ */
+int vtd_write_user_page(struct vtd_viommu *viommu, const void *data, size_t len,
+			void __user **page)
 {
 	int ret;
 
@@ -239,7 +248,7 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 	int ret;
 
 	pagefault_disable();
-	ret = write_user_page(viommu, &data, sizeof(data), &page);
+	ret = vtd_write_user_page(viommu, &data, sizeof(data), &page);
 	domain = ret ? ERR_PTR(ret) : alloc_nested(viommu, dev, page);
 	pagefault_enable();
 
@@ -250,57 +259,4 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 	domain->owner = viommu->ops;
 	domain->iopf_handler = handler;
 	return domain;
-}
-
-/* Whether intel-iommu gives the hardware a descriptor that it takes. */
-static bool can_flush(struct vtd_viommu *viommu, const struct vtd_range *range)
-{
-	u32 bits = FIELD_GET(CAP_MAMV, viommu->limits.cap);
-	u64 last = range->address + (range->pages << 12) - 1;
-
-	return compat_iommu_flushes_any_range ||
-	       (range->pages <= 1ULL << bits &&
-		!((range->address ^ last) >> (12 + bits)));
-}
-
-/**
- * vtd_flush - invalidate what a nested domain has in the IOTLB and in device TLBs
- * @viommu: whose domain it is
- * @domain: nested
- * @range: of which addresses
- *
- * Where the range is too much for the kernel, all that belongs to the guest's memory is
- * invalidated, by its domain; @viommu->widened says so.
- *
- * Context: process, with @viommu->lock and viommu->sem held. It is done on return.
- * Return: 0; -EAGAIN: see iommu_nested_user_page(); errors of intel-iommu.
- */
-int vtd_flush(struct vtd_viommu *viommu, struct iommu_domain *domain,
-	      const struct vtd_range *range)
-{
-	struct iommu_hwpt_vtd_s1_invalidate data = {
-		.addr = range->address,
-		.npages = range->pages,
-		.flags = range->leaf ? IOMMU_VTD_INV_FLAGS_LEAF : 0,
-	};
-	struct iommu_user_data_array array = {
-		.type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
-		.entry_len = sizeof(data),
-		.entry_num = 1,
-	};
-	int ret;
-
-	if (!can_flush(viommu, range)) {
-		iommu_flush_iotlb_all(viommu->parent);
-		viommu->widened = true;
-		return 0;
-	}
-	pagefault_disable();
-	ret = write_user_page(viommu, &data, sizeof(data), &array.uptr);
-	if (!ret)
-		ret = domain->ops->cache_invalidate_user(domain, &array);
-	pagefault_enable();
-
-	return ret == -EFAULT ? iommu_nested_user_page_missing(viommu->core) :
-				ret;
 }

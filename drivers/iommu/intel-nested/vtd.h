@@ -43,6 +43,22 @@ struct vtd_keeper;
 #define VTD_MAX_PENDING		512
 
 /**
+ * struct vtd_gather - invalidations that have not been carried out yet, see flush.c
+ * @target: the first one, which says where; the others are for the same domains
+ * @ranges: what; none: there are no such invalidations
+ * @commands: of the guest, that are complete when these are
+ * @flushes: of @commands, those that are about @ranges
+ * @wider: of @flushes, those that have asked for less
+ */
+struct vtd_gather {
+	struct vtd_command target;
+	struct vtd_ranges ranges;
+	u32 commands;
+	u32 flushes;
+	u32 wider;
+};
+
+/**
  * struct vtd_viommu - a virtual IOMMU
  * @core: the core's part, constant
  * @hw: the physical IOMMU of its devices, constant
@@ -53,7 +69,7 @@ struct vtd_keeper;
  *	for writing
  * @lock: see above
  * @num_shadows: number of struct vtd_shadow, under @lock
- * @widened: more has been invalidated than was asked for, likewise
+ * @gather: likewise
  */
 struct vtd_viommu {
 	struct iommu_nested_viommu *core;
@@ -64,7 +80,7 @@ struct vtd_viommu {
 	struct vtd_limits limits;
 	struct mutex lock; /* all that this guest has here */
 	u32 num_shadows;
-	bool widened;
+	struct vtd_gather gather;
 };
 
 /**
@@ -194,8 +210,8 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 				      struct device *dev,
 				      const struct vtd_entry *entry,
 				      int (*handler)(struct iopf_group *group));
-int vtd_flush(struct vtd_viommu *viommu, struct iommu_domain *domain,
-	      const struct vtd_range *range);
+int vtd_write_user_page(struct vtd_viommu *viommu, const void *data, size_t len,
+			void __user **page);
 
 /* attach.c */
 int vtd_attach(struct vtd_dev *vdev);
@@ -216,6 +232,10 @@ int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid);
 
 /* nested.c */
 extern struct iommu_nested_backend vtd_backend;
+
+/* flush.c */
+int vtd_flush(struct vtd_viommu *viommu, const struct vtd_command *command);
+int vtd_flush_complete(struct vtd_viommu *viommu);
 
 /* invalidate.c */
 u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,

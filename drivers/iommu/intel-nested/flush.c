@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Invalidations of what nested domains have in the IOTLB and in device TLBs. Those that go
+ * to the same domains are gathered, and handed to intel-iommu together.
+ *
+ * Invariants:
+ *  - what is gathered is carried out before anything else is done for the guest, and
+ *    before its call returns: nothing stays here when vtd_viommu.lock is released;
+ *  - a command counts when it, and all that came before it, is complete;
+ *  - of addresses nothing is added to what is asked for, and nothing is left out. An
+ *    invalidation of the IOTLB that intel-iommu carries out includes device TLBs: so one
+ *    of a device TLB that follows it, of the same addresses, is complete with it. Where a
+ *    range is too much for the kernel, all that belongs to the guest's memory is
+ *    invalidated, by its domain;
+ *  - that can be repeated, and is, from the first command that does not count.
+ */
+#include <linux/bitfield.h>
+#include <linux/iommu.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "vtd.h"
+
+/* --- Carrying it out ---------------------------------------------------------- */
+
+static u64 max_pages(const struct vtd_viommu *viommu)
+{
+	return 1ULL << FIELD_GET(CAP_MAMV, viommu->limits.cap);
+}
+
+/* Whether intel-iommu gives the hardware a descriptor that it takes. */
+static bool can_flush(const struct vtd_viommu *viommu,
+		      const struct iommu_hwpt_vtd_s1_invalidate *entry)
+{
+	u64 last = entry->addr + (entry->npages << 12) - 1;
+
+	return entry->npages <= max_pages(viommu) &&
+	       (entry->addr ^ last) >> 12 < max_pages(viommu);
+}
+
+static bool can_flush_all(const struct vtd_viommu *viommu)
+{
+	const struct vtd_ranges *ranges = &viommu->gather.ranges;
+	u32 i;
+
+	if (compat_iommu_flushes_any_range)
+		return true;
+	for (i = 0; i < ranges->num; i++)
+		if (!can_flush(viommu, &ranges->list[i]))
+			return false;
+	return true;
+}
+
+static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
+			struct iommu_user_data_array array)
+{
+	int ret;
+
+	/* What is not in force, or has no stage 1, has nothing in caches. */
+	if (shadow->entry.kind != VTD_STAGE1 ||
+	    (!shadow->attached && vdev->rid_shadow != shadow))
+		return 0;
+	pagefault_disable();
+	ret = shadow->domain->ops->cache_invalidate_user(shadow->domain, &array);
+	pagefault_enable();
+	return ret == -EFAULT ?
+	       iommu_nested_user_page_missing(vdev->viommu->core) : ret;
+}
+
+static bool is_meant(const struct vtd_command *target,
+		     const struct vtd_shadow *shadow)
+{
+	switch (target->kind) {
+	case VTD_CMD_FLUSH_DOMAIN:
+	case VTD_CMD_FLUSH_PASID:
+		return shadow->entry.did == target->did;
+	default:
+		return true;
+	}
+}
+
+static int flush_device(struct vtd_dev *vdev, const struct vtd_command *target,
+			const struct iommu_user_data_array *array)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int ret;
+
+	if (target->kind == VTD_CMD_FLUSH_PASID ||
+	    target->kind == VTD_CMD_FLUSH_DEVICE_PASID) {
+		shadow = xa_load(&vdev->state->shadows, target->pasid);
+		return shadow && is_meant(target, shadow) ?
+		       flush_shadow(vdev, shadow, *array) : 0;
+	}
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		ret = is_meant(target, shadow) ?
+		      flush_shadow(vdev, shadow, *array) : 0;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static bool names_device(const struct vtd_command *command)
+{
+	return command->kind == VTD_CMD_FLUSH_DEVICE ||
+	       command->kind == VTD_CMD_FLUSH_DEVICE_PASID;
+}
+
+static int flush_devices(struct vtd_viommu *viommu,
+			 const struct iommu_user_data_array *array)
+{
+	const struct vtd_command *target = &viommu->gather.target;
+	struct iommu_nested_binding *binding;
+	unsigned long id;
+	int err, ret = 0;
+
+	if (names_device(target)) {
+		binding = iommu_nested_find(viommu->core, target->virtual_id);
+		return flush_device(binding->backend_data, target, array);
+	}
+	/* An error of one keeps nothing in caches for another. */
+	xa_for_each(&viommu->core->bindings, id, binding) {
+		err = flush_device(binding->backend_data, target, array);
+		ret = ret ?: err;
+		cond_resched();
+	}
+	return ret;
+}
+
+static int flush_ranges(struct vtd_viommu *viommu)
+{
+	const struct vtd_ranges *ranges = &viommu->gather.ranges;
+	struct iommu_user_data_array array = {
+		.type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+		.entry_len = sizeof(ranges->list[0]),
+		.entry_num = ranges->num,
+	};
+	int ret;
+
+	pagefault_disable();
+	ret = vtd_write_user_page(viommu, ranges->list,
+				  ranges->num * sizeof(ranges->list[0]),
+				  &array.uptr);
+	pagefault_enable();
+	if (ret)
+		return ret == -EFAULT ?
+		       iommu_nested_user_page_missing(viommu->core) : ret;
+	return flush_devices(viommu, &array);
+}
+
+/**
+ * vtd_flush_complete - carry out what is gathered
+ * @viommu: whose
+ *
+ * On error @viommu->gather.commands says how many commands have to be repeated.
+ *
+ * Context: process, with @viommu->lock and viommu->sem held.
+ * Return: 0; -EAGAIN: see iommu_nested_user_page(); errors of intel-iommu.
+ */
+int vtd_flush_complete(struct vtd_viommu *viommu)
+{
+	struct vtd_gather *gather = &viommu->gather;
+	int ret = 0;
+
+	if (!gather->ranges.num)
+		return 0;
+	if (can_flush_all(viommu)) {
+		ret = flush_ranges(viommu);
+	} else {
+		iommu_flush_iotlb_all(viommu->parent);
+		gather->wider = gather->flushes;
+	}
+	if (!ret) {
+		if (gather->wider)
+			atomic64_add(gather->wider,
+				     &viommu->core->counters.commands_widened);
+		gather->commands = 0;
+	}
+	gather->ranges.num = 0;
+	return ret;
+}
+
+/* --- Gathering ---------------------------------------------------------------- */
+
+static bool is_same_target(const struct vtd_command *a,
+			   const struct vtd_command *b)
+{
+	return a->kind == b->kind && a->did == b->did && a->pasid == b->pasid &&
+	       a->virtual_id == b->virtual_id;
+}
+
+/* An invalidation of a device TLB: does that of the IOTLB do it as well? */
+static bool is_included(const struct vtd_gather *gather,
+			const struct vtd_dev *vdev,
+			const struct vtd_command *command)
+{
+	const struct vtd_command *target = &gather->target;
+	struct vtd_shadow *shadow;
+
+	if (target->kind != VTD_CMD_FLUSH_PASID ||
+	    command->kind != VTD_CMD_FLUSH_DEVICE_PASID ||
+	    command->pasid != target->pasid ||
+	    !vtd_ranges_have(&gather->ranges, &command->range))
+		return false;
+	shadow = xa_load(&vdev->state->shadows, target->pasid);
+	return !shadow || is_meant(target, shadow);
+}
+
+static int flush_begin(struct vtd_viommu *viommu,
+		       const struct vtd_command *command)
+{
+	struct vtd_gather *gather = &viommu->gather;
+	int ret;
+
+	ret = vtd_flush_complete(viommu);
+	if (ret)
+		return ret;
+	gather->target = *command;
+	gather->flushes = 0;
+	gather->wider = 0;
+	return 0;
+}
+
+/**
+ * vtd_flush - an invalidation, to be carried out with others
+ * @viommu: whose guest's
+ * @command: VTD_CMD_FLUSH_*
+ *
+ * If it cannot be gathered with what there is, that is completed first.
+ *
+ * Context: process, with @viommu->lock and viommu->sem held.
+ * Return: 0; -ENOENT: it names a device that is not bound; errors of
+ * vtd_flush_complete().
+ */
+int vtd_flush(struct vtd_viommu *viommu, const struct vtd_command *command)
+{
+	struct vtd_gather *gather = &viommu->gather;
+	struct vtd_ranges *ranges = &gather->ranges;
+	struct iommu_nested_binding *binding;
+	int ret;
+
+	if (names_device(command)) {
+		binding = iommu_nested_find(viommu->core, command->virtual_id);
+		if (!binding)
+			return -ENOENT;
+		if (ranges->num &&
+		    is_included(gather, binding->backend_data, command))
+			return 0;
+	}
+	if (!ranges->num || !is_same_target(&gather->target, command) ||
+	    ranges->num == VTD_MAX_RANGES) {
+		ret = flush_begin(viommu, command);
+		if (ret)
+			return ret;
+	}
+	gather->flushes++;
+	gather->wider += command->wider;
+	if (!vtd_ranges_have(ranges, &command->range))
+		vtd_ranges_add(ranges, &command->range, max_pages(viommu));
+	return 0;
+}
