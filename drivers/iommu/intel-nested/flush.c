@@ -112,7 +112,7 @@ static int flush_devices(struct vtd_viommu *viommu,
 {
 	const struct vtd_command *target = &viommu->gather.target;
 	struct iommu_nested_binding *binding;
-	unsigned long id;
+	struct vtd_dev *vdev;
 	int err, ret = 0;
 
 	if (names_device(target)) {
@@ -120,8 +120,8 @@ static int flush_devices(struct vtd_viommu *viommu,
 		return flush_device(binding->backend_data, target, array);
 	}
 	/* An error of one keeps nothing in caches for another. */
-	xa_for_each(&viommu->core->bindings, id, binding) {
-		err = flush_device(binding->backend_data, target, array);
+	list_for_each_entry(vdev, &viommu->devices, node) {
+		err = flush_device(vdev, target, array);
 		ret = ret ?: err;
 		cond_resched();
 	}

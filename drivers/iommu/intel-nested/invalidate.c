@@ -27,16 +27,15 @@ static int sync_device(struct vtd_dev *vdev, const struct vtd_command *command)
 static int sync_devices(struct vtd_viommu *viommu,
 			const struct vtd_command *command)
 {
-	struct iommu_nested_binding *binding;
-	unsigned long id;
+	struct vtd_dev *vdev;
 	int err, ret;
 
 	ret = vtd_flush_complete(viommu);
 	if (ret)
 		return ret;
 	/* An error of one keeps nothing in force for another. */
-	xa_for_each(&viommu->core->bindings, id, binding) {
-		err = sync_device(binding->backend_data, command);
+	list_for_each_entry(vdev, &viommu->devices, node) {
+		err = sync_device(vdev, command);
 		ret = ret ?: err;
 		cond_resched();
 	}

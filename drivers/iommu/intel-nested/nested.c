@@ -99,6 +99,7 @@ static int vtd_bind(struct iommu_nested_binding *binding)
 	vdev->pri = vdev->limits.ecap & ECAP_PRS;
 	widen_limits(vdev->viommu, &vdev->limits);
 	vtd_explain(vdev->dev, &vdev->limits);
+	list_add(&vdev->node, &vdev->viommu->devices);
 	binding->backend_data = vdev;
 	return 0;
 }
@@ -130,6 +131,7 @@ static void vtd_unbind(struct iommu_nested_binding *binding)
 
 	leave(vdev);
 	binding->backend_data = NULL;
+	list_del(&vdev->node);
 	free_dev(vdev);
 }
 

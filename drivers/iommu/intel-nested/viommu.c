@@ -101,6 +101,7 @@ int vtd_viommu_init(struct iommu_nested_viommu *core, struct device *dev)
 	viommu->hw = dev->iommu->iommu_dev;
 	viommu->ops = vtd_ops(dev);
 	mutex_init(&viommu->lock);
+	INIT_LIST_HEAD(&viommu->devices);
 
 	ret = vtd_limits_of(dev, &viommu->limits);
 	if (!ret)

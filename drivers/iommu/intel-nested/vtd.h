@@ -68,6 +68,7 @@ struct vtd_gather {
  * @limits: what guests were told of any of its devices; changes under @core->sem, held
  *	for writing
  * @lock: see above
+ * @devices: that are bound, under @core->sem
  * @num_shadows: number of struct vtd_shadow, under @lock
  * @gather: likewise
  */
@@ -79,6 +80,7 @@ struct vtd_viommu {
 	struct iommu_domain *parent;
 	struct vtd_limits limits;
 	struct mutex lock; /* all that this guest has here */
+	struct list_head devices;
 	u32 num_shadows;
 	struct vtd_gather gather;
 };
@@ -149,6 +151,7 @@ enum vtd_rid {
  * struct vtd_dev - a device that is bound
  * @binding: the core's part, constant
  * @viommu: constant
+ * @node: in @viommu->devices
  * @dev: constant
  * @group: its group, with no other device in it; holds a reference, constant
  * @vfio_handle: with which VFIO has attached its domain, or NULL; constant until
@@ -169,6 +172,7 @@ enum vtd_rid {
 struct vtd_dev {
 	struct iommu_nested_binding *binding;
 	struct vtd_viommu *viommu;
+	struct list_head node;
 	struct device *dev;
 	struct iommu_group *group;
 	struct iommu_attach_handle *vfio_handle;
