@@ -193,30 +193,28 @@ static u32 pasid_end(const struct vtd_context *context,
 	return min(1U << limits->pasid_bits, context->pasid_limit);
 }
 
-/*
- * The table that the directory has for @pasid. -ENXIO: it has none; the directory
- * entry is not present, not legal, or not in memory.
- */
-static int read_directory(const struct vtd_memory *memory,
-			  const struct vtd_context *context,
-			  const struct vtd_limits *limits, u32 pasid,
-			  u64 *table)
+/* -ENXIO: the directory entry is not present, or not legal. */
+static int check_directory(__le64 word, const struct vtd_limits *limits,
+			   u64 *table)
 {
 	u64 known = PDE_P | PDE_FPD | (PDE_SMPTBLPTR & ~beyond_guest(limits));
-	u64 where = context->directory +
-		    (u64)(pasid >> PASID_TABLE_SHIFT) * PDE_SIZE;
-	__le64 word;
-	u64 pde;
-	int ret;
+	u64 pde = le64_to_cpu(word);
 
-	ret = memory->read(memory->data, where, &word, sizeof(word));
-	if (ret)
-		return ret;
-	pde = le64_to_cpu(word);
 	if (!(pde & PDE_P) || pde & ~known)
 		return -ENXIO;
 	*table = pde & PDE_SMPTBLPTR;
 	return 0;
+}
+
+/* Directory entries from that for @pasid on. -ENXIO: they are not in memory. */
+static int read_directory(const struct vtd_memory *memory,
+			  const struct vtd_context *context, u32 pasid,
+			  __le64 *words, u32 num)
+{
+	u64 where = context->directory +
+		    (u64)(pasid >> PASID_TABLE_SHIFT) * PDE_SIZE;
+
+	return memory->read(memory->data, where, words, num * PDE_SIZE);
 }
 
 static int read_entry(const struct vtd_memory *memory, u64 table,
@@ -248,6 +246,7 @@ int vtd_pasid_read(const struct vtd_memory *memory,
 		   const struct vtd_limits *limits, u32 pasid,
 		   struct vtd_entry *entry, const char **why)
 {
+	__le64 word;
 	u64 table;
 	int ret;
 
@@ -255,7 +254,9 @@ int vtd_pasid_read(const struct vtd_memory *memory,
 	memset(entry, 0, sizeof(*entry));
 	if (pasid >= pasid_end(context, limits))
 		return 0;
-	ret = read_directory(memory, context, limits, pasid, &table);
+	ret = read_directory(memory, context, pasid, &word, 1);
+	if (!ret)
+		ret = check_directory(word, limits, &table);
 	if (!ret)
 		ret = read_entry(memory, table, limits, pasid, entry, why);
 	return ret == -ENXIO || ret == -EINVAL ? 0 : ret;
@@ -273,32 +274,62 @@ static int walk_table(const struct vtd_memory *memory, u64 table,
 
 	ret = memory->read(memory->data, table, words,
 			   PASIDS_PER_TABLE * PTE_SIZE);
-	for (pasid = first; pasid < end && !ret; pasid++) {
-		if (vtd_entry_check(words + (pasid - first) * PTE_WORDS, limits,
-				    &entry, &why) ||
-		    entry.kind == VTD_BLOCKED)
+	for (pasid = first; pasid < end && !ret; pasid++, words += PTE_WORDS) {
+		if (!(words[0] & cpu_to_le64(PTE0_P)) ||
+		    vtd_entry_check(words, limits, &entry, &why))
 			continue;
 		ret = visitor->visit(visitor->data, pasid, &entry);
 	}
 	return ret;
 }
 
-static int walk(const struct vtd_memory *memory,
-		const struct vtd_context *context,
-		const struct vtd_limits *limits, __le64 *words,
-		const struct vtd_visitor *visitor)
+/* What a walk has in its hands; both parts lie in one page of the guest's. */
+struct walk_buffer {
+	__le64 directory[64];
+	__le64 table[PASIDS_PER_TABLE * PTE_WORDS];
+};
+
+/* What the tables of the directory entries say that have been read, for @first to @end */
+static int walk_directory(const struct vtd_memory *memory,
+			  const struct vtd_limits *limits, u32 first, u32 end,
+			  struct walk_buffer *buffer,
+			  const struct vtd_visitor *visitor)
 {
-	u32 end = pasid_end(context, limits);
-	u32 first, last;
 	u64 table;
 	int ret;
+	u32 i;
 
-	for (first = 0; first < end; first += PASIDS_PER_TABLE) {
-		last = min(first + PASIDS_PER_TABLE, end);
-		ret = read_directory(memory, context, limits, first, &table);
+	for (i = 0; first < end; i++, first += PASIDS_PER_TABLE) {
+		if (check_directory(buffer->directory[i], limits, &table))
+			continue;
+		ret = walk_table(memory, table, limits, first,
+				 min(first + PASIDS_PER_TABLE, end),
+				 buffer->table, visitor);
+		if (ret && ret != -ENXIO)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int walk(const struct vtd_memory *memory,
+		const struct vtd_context *context,
+		const struct vtd_limits *limits, struct walk_buffer *buffer,
+		const struct vtd_visitor *visitor)
+{
+	const u32 step = ARRAY_SIZE(buffer->directory) * PASIDS_PER_TABLE;
+	u32 end = pasid_end(context, limits);
+	u32 first, last;
+	int ret;
+
+	for (first = 0; first < end; first += step) {
+		last = min(first + step, end);
+		ret = read_directory(memory, context, first, buffer->directory,
+				     DIV_ROUND_UP(last - first,
+						  PASIDS_PER_TABLE));
 		if (!ret)
-			ret = walk_table(memory, table, limits, first, last,
-					 words, visitor);
+			ret = walk_directory(memory, limits, first, last,
+					     buffer, visitor);
 		if (ret && ret != -ENXIO)
 			return ret;
 		cond_resched();
@@ -321,13 +352,13 @@ int vtd_pasid_walk(const struct vtd_memory *memory,
 		   const struct vtd_limits *limits,
 		   const struct vtd_visitor *visitor)
 {
-	__le64 *words;
+	struct walk_buffer *buffer;
 	int ret;
 
-	words = kmalloc(PASIDS_PER_TABLE * PTE_SIZE, GFP_KERNEL);
-	if (!words)
+	buffer = kmalloc(sizeof(*buffer), GFP_KERNEL);
+	if (!buffer)
 		return -ENOMEM;
-	ret = walk(memory, context, limits, words, visitor);
-	kfree(words);
+	ret = walk(memory, context, limits, buffer, visitor);
+	kfree(buffer);
 	return ret;
 }

@@ -222,7 +222,7 @@ static int look_for_tables(struct vtd_dev *vdev, const struct vtd_state *state)
 	return ret;
 }
 
-/* Nothing is built before all that it takes is in memory. */
+/* What is built when something is missing is built again, when all of that is there. */
 static int build_from_tables(struct vtd_dev *vdev, struct vtd_state *state)
 {
 	struct vtd_memory memory = guest_memory(vdev);
@@ -230,9 +230,8 @@ static int build_from_tables(struct vtd_dev *vdev, struct vtd_state *state)
 	struct vtd_visitor visitor = { build_shadow, &build };
 	int ret;
 
-	ret = look_for_tables(vdev, state);
-	return ret ?: vtd_pasid_walk(&memory, &state->context, &vdev->limits,
-				     &visitor);
+	ret = vtd_pasid_walk(&memory, &state->context, &vdev->limits, &visitor);
+	return ret == -EAGAIN ? look_for_tables(vdev, state) ?: ret : ret;
 }
 
 static int build_vtd(struct vtd_dev *vdev, struct vtd_state *state,
