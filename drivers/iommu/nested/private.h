@@ -35,7 +35,8 @@ void iommu_nested_space_untie(struct iommu_nested_viommu *viommu);
  * @viommu: of which
  * @node: in the list of calls, under the space's lock
  * @task: whose call
- * @tries: how many there have been
+ * @tried: once, without looking whether anything is missing
+ * @tries: how many there have been after that
  * @stuck: how many of them in a row have found the same to be missing first
  * @last: what that was
  * @page_missing: it was the caller's page
@@ -48,6 +49,7 @@ struct iommu_nested_attempt {
 	struct iommu_nested_viommu *viommu;
 	struct list_head node;
 	struct task_struct *task;
+	bool tried;
 	u32 tries;
 	u32 stuck;
 	unsigned long last;
@@ -79,6 +81,7 @@ static inline void iommu_nested_attempt_begin(struct iommu_nested_attempt *attem
 {
 	attempt->viommu = viommu;
 	attempt->task = current;
+	attempt->tried = false;
 	attempt->num_missing = 0;
 	attempt->page_missing = false;
 	INIT_LIST_HEAD(&attempt->node);
@@ -93,11 +96,16 @@ static inline void iommu_nested_attempt_end(struct iommu_nested_attempt *attempt
 
 /*
  * To be called before each try to do something with viommu->sem held; those after the
- * first are for -EAGAIN. Most backends need no memory.
+ * first are for -EAGAIN. Most backends need no memory, and for the others it is mostly
+ * there: the first try is the one that finds out.
  */
 static inline int
 iommu_nested_attempt_prepare(struct iommu_nested_attempt *attempt)
 {
+	if (!attempt->tried) {
+		attempt->tried = true;
+		return 0;
+	}
 	return READ_ONCE(attempt->viommu->user_page) ?
 		       iommu_nested_attempt_provide(attempt) : 0;
 }
