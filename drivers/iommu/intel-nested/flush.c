@@ -207,8 +207,9 @@ static bool is_included(const struct vtd_gather *gather,
 	return !shadow || is_meant(target, shadow);
 }
 
-static int flush_begin(struct vtd_viommu *viommu,
-		       const struct vtd_command *command)
+/* Out of line, for what is gathered has to do without */
+static noinline int flush_begin(struct vtd_viommu *viommu,
+				const struct vtd_command *command)
 {
 	struct vtd_gather *gather = &viommu->gather;
 	int ret;

@@ -319,31 +319,6 @@ int vtd_qi_check(const __le64 *words, const struct vtd_limits *limits,
 	return descriptor->check(qw, limits, command, why);
 }
 
-static bool covers(const struct iommu_hwpt_vtd_s1_invalidate *entry,
-		   const struct vtd_range *range)
-{
-	if (entry->flags & IOMMU_VTD_INV_FLAGS_LEAF && !range->leaf)
-		return false;
-	if (entry->npages == U64_MAX)
-		return true;
-	return range->pages <= entry->npages &&
-	       range->address - entry->addr <=
-	       (entry->npages - range->pages) << 12;
-}
-
-/**
- * vtd_ranges_have - whether a range need not be added
- * @ranges: what there is; only the last one is looked at
- * @range: of addresses
- *
- * Return: yes.
- */
-bool vtd_ranges_have(const struct vtd_ranges *ranges,
-		     const struct vtd_range *range)
-{
-	return ranges->num && covers(&ranges->list[ranges->num - 1], range);
-}
-
 /* Whether they are the two halves of one range that is aligned */
 static bool are_halves(const struct iommu_hwpt_vtd_s1_invalidate *a,
 		       const struct iommu_hwpt_vtd_s1_invalidate *b)

@@ -6,6 +6,7 @@
 #define _VTD_QI_H
 
 #include <linux/iommu-nested.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 #include <uapi/linux/iommufd.h>
 
@@ -87,8 +88,29 @@ struct vtd_ranges {
 	struct iommu_hwpt_vtd_s1_invalidate list[VTD_MAX_RANGES];
 };
 
-bool vtd_ranges_have(const struct vtd_ranges *ranges,
-		     const struct vtd_range *range);
+/**
+ * vtd_ranges_have - whether a range need not be added
+ * @ranges: what there is; only the last one is looked at
+ * @range: of addresses
+ *
+ * Return: yes.
+ */
+static inline bool vtd_ranges_have(const struct vtd_ranges *ranges,
+				   const struct vtd_range *range)
+{
+	const struct iommu_hwpt_vtd_s1_invalidate *last =
+		&ranges->list[ranges->num - 1];
+
+	if (!ranges->num ||
+	    (last->flags & IOMMU_VTD_INV_FLAGS_LEAF && !range->leaf))
+		return false;
+	if (last->npages == U64_MAX)
+		return true;
+	return range->pages <= last->npages &&
+	       range->address - last->addr <=
+	       (last->npages - range->pages) << 12;
+}
+
 void vtd_ranges_add(struct vtd_ranges *ranges, const struct vtd_range *range,
 		    u64 max_pages);
 

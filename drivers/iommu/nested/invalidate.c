@@ -72,13 +72,19 @@ static int check_format(const struct iommu_nested_backend *backend, u32 type,
 	return right_len ? 0 : -EINVAL;
 }
 
-/* There is room for it: a batch of short commands is as small as one of long ones. */
-static void lengthen(void *cmds, u32 num, u32 from, u32 to)
+/*
+ * There is room for it: a batch of short commands is as small as one of long ones. Both
+ * consist of words; from the last one on none is lost.
+ */
+static void lengthen(u64 *cmds, u32 num, u32 from, u32 to)
 {
-	while (from < to && num--) {
-		memmove(cmds + num * to, cmds + num * from, from);
-		memset(cmds + num * to + from, 0, to - from);
-	}
+	u32 i;
+
+	from /= sizeof(u64);
+	to /= sizeof(u64);
+	while (num--)
+		for (i = to; i--;)
+			cmds[num * to + i] = i < from ? cmds[num * from + i] : 0;
 }
 
 static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
@@ -96,7 +102,9 @@ static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 		done = viommu->backend->invalidate_generic(viommu, cmds, num,
 							   sync, &err);
 	} else {
-		lengthen(cmds, num, inv->len, viommu->backend->command_len);
+		if (inv->len != viommu->backend->command_len)
+			lengthen(cmds, num, inv->len,
+				 viommu->backend->command_len);
 		done = viommu->backend->invalidate(viommu, cmds, num, sync,
 						   &err);
 	}
