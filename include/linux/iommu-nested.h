@@ -177,8 +177,7 @@ struct iommu_nested_answer {
  * @type: enum vfio_nested_backend
  * @command_type: enum vfio_nested_command_type that @invalidate takes
  * @command_len: bytes of one command, at most IOMMU_NESTED_COMMAND_MAX_LEN
- * @command_len_short: zero, or what a command may have as well: @invalidate gets it
- *	with zeros up to @command_len
+ * @command_len_short: zero, or what a command may have as well
  * @user_page: the calls for which iommu_nested_user_page() is said to work need it
  * @list: the core's
  * @owns: whether this backend drives the IOMMU of @dev. Called under the core's
@@ -221,8 +220,9 @@ struct iommu_nested_answer {
  * @reset_prepare: the device is about to be reset: no DMA passes and no report
  *	comes until @reset_done. Never called twice without a @reset_done.
  * @reset_done: the context that was set last is in force again
- * @invalidate: check, translate and carry out @num commands at @cmds, a copy in
- *	kernel memory, aligned to 8 bytes, that may be overwritten. With @sync it
+ * @invalidate: check, translate and carry out @num commands of @len bytes each (one of
+ *	the two above) at @cmds, a copy in kernel memory, aligned to 8 bytes, that
+ *	may be overwritten. With @sync it
  *	waits until these commands, and all of earlier calls for this @viommu,
  *	are complete; @num may be zero then and @cmds NULL. Returns the number
  *	consumed. If that is less than @num, *@err is the error of the first
@@ -287,7 +287,7 @@ struct iommu_nested_backend {
 	void (*reset_prepare)(struct iommu_nested_binding *binding);
 	void (*reset_done)(struct iommu_nested_binding *binding);
 	u32 (*invalidate)(struct iommu_nested_viommu *viommu, void *cmds,
-			  u32 num, bool sync, int *err);
+			  u32 len, u32 num, bool sync, int *err);
 	u32 (*invalidate_generic)(struct iommu_nested_viommu *viommu, void *cmds,
 				  u32 num, bool sync, int *err);
 	int (*memory_map)(struct iommu_nested_viommu *viommu, u64 ipa,

@@ -354,6 +354,7 @@ static int guest_commands_finish(struct guest_commands *g, bool wait)
  * smmu_nested_invalidate - iommu_nested_backend.invalidate
  * @core: the virtual IOMMU
  * @cmds: the commands, which are overwritten
+ * @len: bytes of each; there is one length only
  * @num: number of commands, at most GUEST_BATCH_MAX
  * @sync: wait until they are complete
  * @err: set to the error of the first command that was not consumed
@@ -361,7 +362,7 @@ static int guest_commands_finish(struct guest_commands *g, bool wait)
  * Return: number of commands consumed.
  */
 u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
-			   u32 num, bool sync, int *err)
+			   u32 len, u32 num, bool sync, int *err)
 {
 	struct smmu_viommu *viommu = core->backend_data;
 	struct guest_commands g __uninitialized;

@@ -522,7 +522,7 @@ bool smmu_owns(struct device *dev);
 
 /* nested-command.c */
 u32 smmu_nested_invalidate(struct iommu_nested_viommu *core, void *cmds,
-			   u32 num, bool sync, int *err);
+			   u32 len, u32 num, bool sync, int *err);
 
 /* nested-event.c */
 void smmu_nested_event(struct smmu_vdev *vdev, const u64 *evt);

@@ -77,7 +77,7 @@ static int carry_out(struct vtd_viommu *viommu,
 	}
 }
 
-static int guest_command(struct vtd_viommu *viommu, const void *words,
+static int guest_command(struct vtd_viommu *viommu, const void *words, u32 len,
 			 bool *long_one)
 {
 	struct vtd_command command;
@@ -85,7 +85,7 @@ static int guest_command(struct vtd_viommu *viommu, const void *words,
 	const char *why;
 	int ret;
 
-	ret = vtd_qi_check(qw, &viommu->limits, &command, &why);
+	ret = vtd_qi_check(qw, len / sizeof(*qw), &viommu->limits, &command, &why);
 	if (unlikely(ret)) {
 		dev_notice_ratelimited(viommu->hw->dev, "refused guest descriptor 0x%016llx 0x%016llx: %s\n",
 				       le64_to_cpu(qw[0]), le64_to_cpu(qw[1]),
@@ -101,8 +101,8 @@ static int guest_command(struct vtd_viommu *viommu, const void *words,
  * Nothing is ever left to wait for. After a command that takes long the others have to be
  * handed in again, so that locks of the core are not held for several of them.
  */
-static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
-	       int (*command)(struct vtd_viommu *viommu, const void *cmd,
+static u32 run(struct vtd_viommu *viommu, const void *cmds, u32 len, u32 num,
+	       int (*command)(struct vtd_viommu *viommu, const void *cmd, u32 len,
 			      bool *long_one), int *err)
 {
 	struct vtd_gather *gather = &viommu->gather;
@@ -116,7 +116,7 @@ static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
 		if (long_one)
 			ret = -EAGAIN;
 		else
-			ret = command(viommu, cmds + i * len, &long_one);
+			ret = command(viommu, cmds + i * len, len, &long_one);
 		if (ret)
 			break;
 		if (gather->ranges.num)
@@ -133,11 +133,10 @@ static u32 run(struct vtd_viommu *viommu, const void *cmds, size_t len, u32 num,
 }
 
 /* The backend's @invalidate */
-u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
-		   bool sync, int *err)
+u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 len,
+		   u32 num, bool sync, int *err)
 {
-	return run(core->backend_data, cmds, QI_WORDS * sizeof(u64), num,
-		   guest_command, err);
+	return run(core->backend_data, cmds, len, num, guest_command, err);
 }
 
 static int generic_range(const struct vfio_nested_command_generic *cmd,
@@ -167,7 +166,7 @@ static int generic_range(const struct vfio_nested_command_generic *cmd,
 	return -EOPNOTSUPP;
 }
 
-static int generic_command(struct vtd_viommu *viommu, const void *data,
+static int generic_command(struct vtd_viommu *viommu, const void *data, u32 len,
 			   bool *long_one)
 {
 	const struct vfio_nested_command_generic *cmd = data;

@@ -355,7 +355,7 @@ int vtd_pasid_walk(const struct vtd_memory *memory,
 	struct walk_buffer *buffer;
 	int ret;
 
-	buffer = kmalloc(sizeof(*buffer), GFP_KERNEL);
+	buffer = kmalloc_obj(*buffer, GFP_KERNEL);
 	if (!buffer)
 		return -ENOMEM;
 	ret = walk(memory, context, limits, buffer, visitor);

@@ -34,7 +34,7 @@ static int check(u64 qw0, u64 qw1, u64 qw2, u64 qw3,
 	int ret;
 
 	memset(command, 0xff, sizeof(*command));
-	ret = vtd_qi_check(words, limits, command, &why);
+	ret = vtd_qi_check(words, ARRAY_SIZE(words), limits, command, &why);
 	return ret && !why ? -ENODATA : ret;
 }
 

@@ -286,14 +286,15 @@ static const struct descriptor descriptors[] = {
 
 /**
  * vtd_qi_check - what a guest's descriptor asks for
- * @words: its four words, which nobody changes; zero beyond its length
+ * @words: its words, which nobody changes
+ * @num: how many: QI_WORDS or QI_WORDS_SHORT
  * @limits: the guest's
  * @command: filled in
  * @why: set where it is refused
  *
  * Return: 0; -EOPNOTSUPP: its type is not known here; -EINVAL: it is not legal.
  */
-int vtd_qi_check(const __le64 *words, const struct vtd_limits *limits,
+int vtd_qi_check(const __le64 *words, u32 num, const struct vtd_limits *limits,
 		 struct vtd_command *command, const char **why)
 {
 	const struct descriptor *descriptor;
@@ -312,7 +313,8 @@ int vtd_qi_check(const __le64 *words, const struct vtd_limits *limits,
 		return -EINVAL;
 	}
 	if (qw[0] & ~(descriptor->known[0] | QI0_TYPE_LOW) ||
-	    qw[1] & ~descriptor->known[1] || words[2] || words[3]) {
+	    qw[1] & ~descriptor->known[1] ||
+	    (num == QI_WORDS && (words[2] || words[3]))) {
 		*why = "a reserved bit is set";
 		return -EINVAL;
 	}

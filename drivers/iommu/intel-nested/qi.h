@@ -68,15 +68,19 @@ struct vtd_command {
 	u16 did;
 	u32 pasid;
 	u16 virtual_id;
-	struct vtd_range range;
-	bool pasid_valid;
-	u32 group;
-	u32 code;
+	union {
+		struct vtd_range range;
+		struct {
+			bool pasid_valid;
+			u32 group;
+			u32 code;
+		};
+	};
 };
 
 /* As many as a call of the backend's has commands */
 #define VTD_MAX_RANGES \
-	(IOMMU_NESTED_COMMAND_BATCH_LEN / IOMMU_NESTED_COMMAND_MAX_LEN)
+	(IOMMU_NESTED_COMMAND_BATCH_LEN / (QI_WORDS_SHORT * sizeof(u64)))
 
 /**
  * struct vtd_ranges - what is invalidated in the same place
@@ -114,7 +118,7 @@ static inline bool vtd_ranges_have(const struct vtd_ranges *ranges,
 void vtd_ranges_add(struct vtd_ranges *ranges, const struct vtd_range *range,
 		    u64 max_pages);
 
-int vtd_qi_check(const __le64 *qw, const struct vtd_limits *limits,
+int vtd_qi_check(const __le64 *words, u32 num, const struct vtd_limits *limits,
 		 struct vtd_command *command, const char **why);
 
 #endif /* _VTD_QI_H */

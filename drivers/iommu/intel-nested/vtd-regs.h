@@ -85,6 +85,7 @@
 
 /* 6.5.2 Queued invalidation: descriptors of 128 or 256 bits */
 #define QI_WORDS		4
+#define QI_WORDS_SHORT		2
 #define QI0_TYPE_LOW		GENMASK_ULL(3, 0)
 #define QI0_TYPE_HIGH		GENMASK_ULL(11, 9)
 #define QI_CONTEXT		0x1

@@ -242,8 +242,8 @@ int vtd_flush(struct vtd_viommu *viommu, const struct vtd_command *command);
 int vtd_flush_complete(struct vtd_viommu *viommu);
 
 /* invalidate.c */
-u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 num,
-		   bool sync, int *err);
+u32 vtd_invalidate(struct iommu_nested_viommu *core, void *cmds, u32 len,
+		   u32 num, bool sync, int *err);
 u32 vtd_invalidate_generic(struct iommu_nested_viommu *core, void *cmds,
 			   u32 num, bool sync, int *err);
 

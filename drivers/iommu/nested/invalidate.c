@@ -72,21 +72,6 @@ static int check_format(const struct iommu_nested_backend *backend, u32 type,
 	return right_len ? 0 : -EINVAL;
 }
 
-/*
- * There is room for it: a batch of short commands is as small as one of long ones. Both
- * consist of words; from the last one on none is lost.
- */
-static void lengthen(u64 *cmds, u32 num, u32 from, u32 to)
-{
-	u32 i;
-
-	from /= sizeof(u64);
-	to /= sizeof(u64);
-	while (num--)
-		for (i = to; i--;)
-			cmds[num * to + i] = i < from ? cmds[num * from + i] : 0;
-}
-
 static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 			      bool sync)
 {
@@ -95,19 +80,12 @@ static int backend_invalidate(struct invalidation *inv, void *cmds, u32 num,
 	int err = 0;
 	u32 done;
 
-	/* They were copied when there was another backend, for which they were short. */
-	if (num * viommu->backend->command_len > IOMMU_NESTED_COMMAND_BATCH_LEN)
-		return -EAGAIN;
-	if (inv->type == VFIO_NESTED_COMMAND_GENERIC) {
+	if (inv->type == VFIO_NESTED_COMMAND_GENERIC)
 		done = viommu->backend->invalidate_generic(viommu, cmds, num,
 							   sync, &err);
-	} else {
-		if (inv->len != viommu->backend->command_len)
-			lengthen(cmds, num, inv->len,
-				 viommu->backend->command_len);
-		done = viommu->backend->invalidate(viommu, cmds, num, sync,
-						   &err);
-	}
+	else
+		done = viommu->backend->invalidate(viommu, cmds, inv->len, num,
+						   sync, &err);
 	if (WARN_ON_ONCE(done < num && !err))
 		err = -EIO;
 
@@ -137,15 +115,6 @@ static int run_batch(struct invalidation *inv, void *cmds, u32 num, bool sync)
 	return err;
 }
 
-/* A native command may become longer on its way, to no more than the maximum. */
-static u32 batch_size(const struct invalidation *inv)
-{
-	const u32 all = IOMMU_NESTED_COMMAND_BATCH_LEN;
-
-	return READ_ONCE(inv->viommu->user_page) ?
-	       all / IOMMU_NESTED_COMMAND_MAX_LEN : all / inv->len;
-}
-
 static int run_batches(struct invalidation *inv)
 {
 	/* Only what has been copied is looked at. */
@@ -154,7 +123,7 @@ static int run_batches(struct invalidation *inv)
 
 	for (;;) {
 		u32 left = inv->num - inv->done;
-		u32 want = min_t(u32, left, batch_size(inv));
+		u32 want = min_t(u32, left, sizeof(cmds) / inv->len);
 		u32 done = inv->done;
 		u32 have;
 
@@ -192,7 +161,7 @@ static int complete_batches(struct iommu_nested_viommu *viommu)
 	down_read(&viommu->sem);
 	/* A backend that was released has left nothing in the caches. */
 	if (viommu->backend)
-		viommu->backend->invalidate(viommu, NULL, 0, true, &err);
+		viommu->backend->invalidate(viommu, NULL, 0, 0, true, &err);
 	up_read(&viommu->sem);
 	return err;
 }

@@ -9,6 +9,7 @@
 
 #ifndef kzalloc_obj
 #define kzalloc_obj(P, GFP) kzalloc(sizeof(P), GFP)
+#define kmalloc_obj(P, GFP) kmalloc(sizeof(P), GFP)
 #define kvzalloc_objs(P, COUNT, GFP) kvcalloc(COUNT, sizeof(P), GFP)
 #define kvmalloc_objs(P, COUNT, GFP) kvmalloc_array(COUNT, sizeof(P), GFP)
 #endif
