@@ -300,7 +300,9 @@ static int walk_directory(const struct vtd_memory *memory,
 	u32 i;
 
 	for (i = 0; first < end; i++, first += PASIDS_PER_TABLE) {
-		if (check_directory(buffer->directory[i], limits, &table))
+		/* Most of a directory is empty. */
+		if (!(buffer->directory[i] & cpu_to_le64(PDE_P)) ||
+		    check_directory(buffer->directory[i], limits, &table))
 			continue;
 		ret = walk_table(memory, table, limits, first,
 				 min(first + PASIDS_PER_TABLE, end),

@@ -135,6 +135,8 @@ static int forward_kind(const struct rig_kind *kind)
 	int ret = 0;
 
 	for (i = 0; i < VN_ARRAY_SIZE(batches) && !ret; i++) {
+		if (kind->alike && batches[i] > 1)
+			break;
 		fill(&batch, kind, batches[i]);
 		snprintf(name, sizeof(name), "forward/%s/batch-%u/devices-%u",
 			 kind->name, batches[i], rig.nr_devices);
@@ -339,14 +341,27 @@ static int bind_sample(void *data)
 	return ret;
 }
 
-int bench_bind(const struct bench_options *options)
+static int bind_case(const char *name, struct steps *steps)
 {
-	struct steps steps = { .set = true };
+	int ret;
+
+	ret = meter_case(name, SAMPLES, BIND_OPS, bind_sample, steps);
+	steps->set = false;
+	steps->replace = false;
+	steps->clear = false;
+	return ret;
+}
+
+static int bind_cases(const struct bench_options *options, const char *what,
+		      bool faults)
+{
+	struct steps steps = {};
+	char name[64];
 	uint64_t table;
 	size_t size;
 	int ret;
 
-	ret = open_rig(options, 1, false);
+	ret = open_rig(options, 1, faults);
 	if (ret)
 		goto out;
 	steps.one = rig_context(&rig);
@@ -357,18 +372,30 @@ int bench_bind(const struct bench_options *options)
 	memcpy(vn_vm_va(&rig.vm, rig.guest.cd), vn_vm_va(&rig.vm, table), size);
 	steps.other = rig_context(&rig);
 	ret = rig.driver->clear(&rig, 0);
+	steps.set = true;
+	snprintf(name, sizeof(name), "bind/%sset", what);
 	if (!ret)
-		ret = meter_case("bind/set", SAMPLES, BIND_OPS, bind_sample, &steps);
-	steps.set = false;
+		ret = bind_case(name, &steps);
 	steps.replace = true;
+	snprintf(name, sizeof(name), "bind/%sreplace", what);
 	if (!ret)
-		ret = meter_case("bind/replace", SAMPLES, BIND_OPS, bind_sample,
-				 &steps);
-	steps.replace = false;
+		ret = bind_case(name, &steps);
 	steps.clear = true;
+	snprintf(name, sizeof(name), "bind/%sclear", what);
 	if (!ret)
-		ret = meter_case("bind/clear", SAMPLES, BIND_OPS, bind_sample, &steps);
+		ret = bind_case(name, &steps);
 out:
 	rig_close(&rig);
+	return ret;
+}
+
+int bench_bind(const struct bench_options *options)
+{
+	int ret;
+
+	ret = bind_cases(options, "", false);
+	/* To take page requests is what the in-tree driver has to be asked for. */
+	if (!ret && rig.arch->fault_flags & VN_ACCESS_PRI)
+		ret = bind_cases(options, "requests-", true);
 	return ret;
 }

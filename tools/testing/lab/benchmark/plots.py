@@ -6,8 +6,9 @@ from xml.sax.saxutils import escape
 
 BAR, GAP, LEFT, WIDTH, TOP = 14, 4, 330, 420, 46
 
-# File, title, and the beginning of the names
+# File, title, and the beginning of the names, of which the first that fits is taken
 CHARTS = (
+    ("vtd", "VT-d", ("forward/vtd/", "fault/vtd/", "bind/vtd/")),
     ("host", "Host DMA and NVMe", ("dma/", "nvme/")),
     ("forward", "Invalidations carried for a guest", ("forward/",)),
     ("fault", "Fault round trip; stream table entries", ("fault/", "bind/")),
@@ -97,13 +98,15 @@ def distribution(title, unit, drivers, percent):
 
 def write(directory, objects, distributions, percent):
     """Writes one file for each chart that has any bars, and each distribution."""
+    left = [item for item in objects
+            if item["unit"] == "instructions" and item["ratio"] is not None]
     for name, title, groups in CHARTS:
-        items = [item for item in objects if item["unit"] == "instructions"
-                 and item["ratio"] is not None and item["name"].startswith(groups)]
+        items = [item for item in left if item["name"].startswith(groups)]
+        left = [item for item in left if item not in items]
         if items:
             (directory / f"{name}.svg").write_text("\n".join(chart(title, items)) + "\n")
     for (name, unit), drivers in distributions.items():
-        if name.endswith("/devices-1"):
+        if name.endswith("/devices-1") and "/vtd/" not in name:
             picture = distribution(f"From the answer to a fault to the next: {unit}", unit,
                                    drivers, percent)
             (directory / f"latency-{unit}.svg").write_text("\n".join(picture) + "\n")

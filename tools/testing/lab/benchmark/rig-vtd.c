@@ -81,9 +81,9 @@ static const struct rig_kind kinds[] = {
 	{ "PIOTLB-page", piotlb },
 	{ "PIOTLB-apart", piotlb_apart },
 	{ "PIOTLB-range", piotlb_range },
-	{ "PIOTLB-all", piotlb_all },
-	{ "IOTLB-domain", iotlb_domain },
-	{ "IOTLB-global", iotlb_global },
+	{ "PIOTLB-all", piotlb_all, .alike = true },
+	{ "IOTLB-domain", iotlb_domain, .alike = true },
+	{ "IOTLB-global", iotlb_global, .alike = true },
 	{ "unmap", unmap },
 };
 

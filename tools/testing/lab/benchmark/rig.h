@@ -30,11 +30,13 @@ struct rig;
  * @name: for the names of cases
  * @make: number @i of a batch
  * @ats: of devices that translate by themselves, which is not so before
+ * @alike: one is like the other, and this project would do them once
  */
 struct rig_kind {
 	const char *name;
 	struct vn_command (*make)(const struct rig *rig, unsigned int i);
 	bool ats;
+	bool alike;
 };
 
 /**
