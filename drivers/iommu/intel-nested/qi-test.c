@@ -410,7 +410,10 @@ static void ranges_stay(struct kunit *test)
 	add_pages(&ranges, 6, 2, false);
 	add_pages(&ranges, 0, 1 << MAMV, false);
 	add_pages(&ranges, 1 << MAMV, 1 << MAMV, false);
-	KUNIT_EXPECT_EQ(test, 6, ranges.num);
+	/* These differ in the bits of their length, and overlap. */
+	add_pages(&ranges, 1, 3, false);
+	add_pages(&ranges, 2, 3, false);
+	KUNIT_EXPECT_EQ(test, 8, ranges.num);
 }
 
 static void ranges_have(struct kunit *test)

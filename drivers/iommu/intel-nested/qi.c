@@ -321,12 +321,18 @@ int vtd_qi_check(const __le64 *words, u32 num, const struct vtd_limits *limits,
 	return descriptor->check(qw, limits, command, why);
 }
 
-/* Whether they are the two halves of one range that is aligned */
+/*
+ * Whether they are the two halves of one range that is aligned. Generic commands have any
+ * number of pages, so that others may differ in the same bits, and overlap.
+ */
 static bool are_halves(const struct iommu_hwpt_vtd_s1_invalidate *a,
 		       const struct iommu_hwpt_vtd_s1_invalidate *b)
 {
+	u64 size = a->npages << 12;
+
 	return a->npages == b->npages && a->flags == b->flags &&
-	       (a->addr ^ b->addr) == a->npages << 12;
+	       (a->addr ^ b->addr) == size &&
+	       (a->addr - b->addr == size || b->addr - a->addr == size);
 }
 
 /**

@@ -102,11 +102,12 @@ struct vtd_ranges {
 static inline bool vtd_ranges_have(const struct vtd_ranges *ranges,
 				   const struct vtd_range *range)
 {
-	const struct iommu_hwpt_vtd_s1_invalidate *last =
-		&ranges->list[ranges->num - 1];
+	const struct iommu_hwpt_vtd_s1_invalidate *last;
 
-	if (!ranges->num ||
-	    (last->flags & IOMMU_VTD_INV_FLAGS_LEAF && !range->leaf))
+	if (!ranges->num)
+		return false;
+	last = &ranges->list[ranges->num - 1];
+	if (last->flags & IOMMU_VTD_INV_FLAGS_LEAF && !range->leaf)
 		return false;
 	if (last->npages == U64_MAX)
 		return true;
