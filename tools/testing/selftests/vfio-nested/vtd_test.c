@@ -234,7 +234,11 @@ TEST_F(vtd, a_reset_in_the_middle)
 		EXPECT_OK(COMMAND(vn_qi_pasid_cache_all()));
 		EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
 		EXPECT_OK(vn_vtd_translate(guest, STREAM));
-		EXPECT_OK(vn_nested_unbind(self->device->fd));
+		/* Neither is possible as long as the reset is under way. */
+		do
+			ret = vn_nested_unbind(self->device->fd);
+		while (ret == -EBUSY);
+		EXPECT_OK(ret);
 		do
 			ret = vn_nested_bind(self->device->fd, guest->fd, STREAM);
 		while (ret == -EBUSY);
