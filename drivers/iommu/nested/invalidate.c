@@ -176,7 +176,8 @@ static int complete_batches(struct iommu_nested_viommu *viommu)
  * @consumed: set to the number of commands that were carried out
  *
  * When the call returns, also with an error, the first @consumed commands are
- * complete and none of the others has been given to the hardware.
+ * complete. Of the others none has been carried out, but for invalidations that a
+ * backend had begun with, and that can be repeated.
  *
  * Context: process, in the address space of @entries and without a lock that a
  * page fault takes; takes @viommu->sem and the backend's locks.
