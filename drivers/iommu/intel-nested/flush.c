@@ -51,20 +51,30 @@ static bool can_flush_all(const struct vtd_viommu *viommu)
 	return true;
 }
 
+/* @array: what is handed to intel-iommu; NULL: that is too much for the kernel. */
 static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
-			struct iommu_user_data_array array)
+			const struct iommu_user_data_array *array)
 {
+	struct vtd_viommu *viommu = vdev->viommu;
+	struct iommu_user_data_array copy;
 	int ret;
 
 	/* What is not in force, or has no stage 1, has nothing in caches. */
 	if (shadow->entry.kind != VTD_STAGE1 ||
 	    (!shadow->attached && vdev->rid_shadow != shadow))
 		return 0;
+	if (!array) {
+		iommu_flush_iotlb_all(viommu->parent);
+		viommu->gather.wider = viommu->gather.flushes;
+		return 0;
+	}
+	/* How much has been done is written there. */
+	copy = *array;
 	pagefault_disable();
-	ret = shadow->domain->ops->cache_invalidate_user(shadow->domain, &array);
+	ret = shadow->domain->ops->cache_invalidate_user(shadow->domain, &copy);
 	pagefault_enable();
 	return ret == -EFAULT ?
-	       iommu_nested_user_page_missing(vdev->viommu->core) : ret;
+	       iommu_nested_user_page_missing(viommu->core) : ret;
 }
 
 static bool is_meant(const struct vtd_command *target,
@@ -90,11 +100,11 @@ static int flush_device(struct vtd_dev *vdev, const struct vtd_command *target,
 	    target->kind == VTD_CMD_FLUSH_DEVICE_PASID) {
 		shadow = xa_load(&vdev->state->shadows, target->pasid);
 		return shadow && is_meant(target, shadow) ?
-		       flush_shadow(vdev, shadow, *array) : 0;
+		       flush_shadow(vdev, shadow, array) : 0;
 	}
 	xa_for_each(&vdev->state->shadows, pasid, shadow) {
 		ret = is_meant(target, shadow) ?
-		      flush_shadow(vdev, shadow, *array) : 0;
+		      flush_shadow(vdev, shadow, array) : 0;
 		if (ret)
 			return ret;
 	}
@@ -161,16 +171,12 @@ static int flush_ranges(struct vtd_viommu *viommu)
 int vtd_flush_complete(struct vtd_viommu *viommu)
 {
 	struct vtd_gather *gather = &viommu->gather;
-	int ret = 0;
+	int ret;
 
 	if (!gather->ranges.num)
 		return 0;
-	if (can_flush_all(viommu)) {
-		ret = flush_ranges(viommu);
-	} else {
-		iommu_flush_iotlb_all(viommu->parent);
-		gather->wider = gather->flushes;
-	}
+	ret = can_flush_all(viommu) ? flush_ranges(viommu) :
+				      flush_devices(viommu, NULL);
 	if (!ret) {
 		if (gather->wider)
 			atomic64_add(gather->wider,

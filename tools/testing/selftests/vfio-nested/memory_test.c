@@ -457,7 +457,7 @@ static pid_t child_that_calls(struct vn_guest *guest, int go[2], int done[2])
 	if (child)
 		return child;
 	close(go[1]);
-	ret = vn_vtd_command(guest->fd, vn_qi_piotlb_all(DID, 0));
+	ret = vn_vtd_command(guest->fd, vn_qi_piotlb(DID, 0, IOVA(0), 0));
 	if (write(done[1], &ret, sizeof(ret)) != sizeof(ret))
 		_exit(1);
 	_exit(read(go[0], &c, 1) != 0);
@@ -471,7 +471,7 @@ TEST_F(vtd, four_processes_can_use_it)
 	int go[CHILDREN][2], done[2], ret, i;
 
 	ASSERT_EQ(0, pipe(done));
-	ASSERT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+	ASSERT_OK(COMMAND(vn_qi_piotlb(DID, 0, IOVA(0), 0)));
 	for (i = 0; i < CHILDREN; i++) {
 		ASSERT_EQ(0, pipe2(go[i], O_CLOEXEC));
 		children[i] = child_that_calls(guest, go[i], done);
@@ -483,9 +483,9 @@ TEST_F(vtd, four_processes_can_use_it)
 	/* One that is gone makes room, */
 	kill(children[0], SIGKILL);
 	ASSERT_EQ(children[0], waitpid(children[0], NULL, 0));
-	EXPECT_EQ(0, IN_CHILD(COMMAND(vn_qi_piotlb_all(DID, 0))));
+	EXPECT_EQ(0, IN_CHILD(COMMAND(vn_qi_piotlb(DID, 0, IOVA(0), 0))));
 	/* and who was there before stays. */
-	EXPECT_OK(COMMAND(vn_qi_piotlb_all(DID, 0)));
+	EXPECT_OK(COMMAND(vn_qi_piotlb(DID, 0, IOVA(0), 0)));
 	for (i = 1; i < CHILDREN; i++) {
 		kill(children[i], SIGKILL);
 		waitpid(children[i], NULL, 0);
