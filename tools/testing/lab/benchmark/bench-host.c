@@ -113,12 +113,13 @@ static int nvme_sample(void *data)
 
 int bench_nvme(const struct bench_options *options)
 {
+	const char *name = getenv("NESTED_BENCH_DRIVE") ?: "/dev/nvme0n1";
 	struct drive drive;
 	int ret;
 
-	drive.fd = open("/dev/nvme0n1", O_RDONLY | O_DIRECT);
+	drive.fd = open(name, O_RDONLY | O_DIRECT);
 	if (drive.fd < 0)
-		return vn_fail(-errno, "/dev/nvme0n1: %m (load nvme)");
+		return vn_fail(-errno, "%s: %m (load nvme)", name);
 	if (posix_memalign(&drive.buffer, NVME_BLOCK, NVME_BLOCK))
 		ret = vn_fail(-ENOMEM, "no memory");
 	else

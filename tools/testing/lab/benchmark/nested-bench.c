@@ -107,7 +107,8 @@ static int usage(void)
 		"  -t  up to so many threads at once (1)\n"
 		"  -c  only cases whose names match, for instance 'forward/NH_VA/*'\n"
 		"  -n  so many times as many samples (1)\n"
-		"VFIO_NESTED_DEVICES names the PCI functions to use; GROUP is one of:");
+		"VFIO_NESTED_DEVICES names the PCI functions to use, NESTED_BENCH_DRIVE the drive\n"
+		"for nvme (/dev/nvme0n1); GROUP is one of:");
 	for (i = 0; i < VN_ARRAY_SIZE(groups); i++)
 		fprintf(stderr, " %s", groups[i].name);
 	fprintf(stderr, "\n");
