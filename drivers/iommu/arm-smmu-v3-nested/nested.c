@@ -64,7 +64,7 @@ static int smmu_viommu_init(struct iommu_nested_viommu *core,
 		dev_notice_ratelimited(smmu->dev, "this SMMU cannot nest (IDR0.S1P and S2P, or an erratum)\n");
 		return -EOPNOTSUPP;
 	}
-	viommu = kzalloc_obj(*viommu, GFP_KERNEL);
+	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return -ENOMEM;
 	viommu->smmu = smmu;
