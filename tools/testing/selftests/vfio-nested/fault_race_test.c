@@ -287,6 +287,9 @@ static void life_step(struct vn_racer *thread)
 						    1 + vn_choose(thread, 2)),
 				 ANSWER_ERRORS);
 	}
+	/* Else it stays bound to what is closed, and nobody can have it before the next life. */
+	if (vn_choose(thread, 2))
+		vn_nested_unbind(scene->device.fd);
 	vn_response_ring_close(&responses);
 	vn_ring_close(&ring);
 	close(fd);
