@@ -18,6 +18,14 @@ static int attribute(const char *name, const char *file, uint64_t *value)
 	return vn_read_hex(path, value);
 }
 
+static int write_attribute(const char *name, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/%s", name, file);
+	return vn_write_text(path, text);
+}
+
 /* The last component of what the link @file of the function points to. */
 static int link_name(const char *name, const char *file, char *out,
 		     unsigned int size)
@@ -73,10 +81,7 @@ int vn_pci_driver(const char *name, char *driver, unsigned int size)
 
 int vn_pci_unbind(const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/driver/unbind", name);
-	return vn_write_text(path, name);
+	return write_attribute(name, "driver/unbind", name);
 }
 
 int vn_pci_probe(const char *name)
@@ -86,40 +91,28 @@ int vn_pci_probe(const char *name)
 
 int vn_pci_reset(const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/reset", name);
-	return vn_write_text(path, "1");
+	return write_attribute(name, "reset", "1");
 }
 
 int vn_pci_remove(const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/remove", name);
-	return vn_write_text(path, "1");
+	return write_attribute(name, "remove", "1");
 }
 
 /* It is another device for the kernel, which has forgotten whose it was. */
 int vn_pci_return(const char *name)
 {
-	char path[128];
 	int ret;
 
 	ret = vn_write_text("/sys/bus/pci/rescan", "1");
-	if (ret)
-		return ret;
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/driver_override", name);
-	ret = vn_write_text(path, "vfio-pci-nested");
+	if (!ret)
+		ret = write_attribute(name, "driver_override", "vfio-pci-nested");
 	return ret ?: vn_pci_probe(name);
 }
 
 int vn_pci_probe_resets(const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/reset_method", name);
-	return vn_write_text(path, "default");
+	return write_attribute(name, "reset_method", "default");
 }
 
 bool vn_pci_can_stall(const char *name)
