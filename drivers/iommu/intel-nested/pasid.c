@@ -197,10 +197,13 @@ static u32 pasid_end(const struct vtd_context *context,
 static int check_directory(__le64 word, const struct vtd_limits *limits,
 			   u64 *table)
 {
-	u64 known = PDE_P | PDE_FPD | (PDE_SMPTBLPTR & ~beyond_guest(limits));
-	u64 pde = le64_to_cpu(word);
+	u64 known, pde = le64_to_cpu(word);
 
-	if (!(pde & PDE_P) || pde & ~known)
+	/* Most of a directory is empty. */
+	if (!(pde & PDE_P))
+		return -ENXIO;
+	known = PDE_P | PDE_FPD | (PDE_SMPTBLPTR & ~beyond_guest(limits));
+	if (pde & ~known)
 		return -ENXIO;
 	*table = pde & PDE_SMPTBLPTR;
 	return 0;
@@ -300,9 +303,7 @@ static int walk_directory(const struct vtd_memory *memory,
 	u32 i;
 
 	for (i = 0; first < end; i++, first += PASIDS_PER_TABLE) {
-		/* Most of a directory is empty. */
-		if (!(buffer->directory[i] & cpu_to_le64(PDE_P)) ||
-		    check_directory(buffer->directory[i], limits, &table))
+		if (check_directory(buffer->directory[i], limits, &table))
 			continue;
 		ret = walk_table(memory, table, limits, first,
 				 min(first + PASIDS_PER_TABLE, end),
