@@ -148,15 +148,10 @@ static int flush_ranges(struct vtd_viommu *viommu)
 	};
 	int ret;
 
-	pagefault_disable();
 	ret = vtd_write_user_page(viommu, ranges->list,
 				  ranges->num * sizeof(ranges->list[0]),
 				  &array.uptr);
-	pagefault_enable();
-	if (ret)
-		return ret == -EFAULT ?
-		       iommu_nested_user_page_missing(viommu->core) : ret;
-	return flush_devices(viommu, &array);
+	return ret ?: flush_devices(viommu, &array);
 }
 
 /**

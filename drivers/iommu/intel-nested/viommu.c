@@ -25,6 +25,7 @@
 
 #include "vtd.h"
 
+/* -EFAULT: @uptr is not in memory. */
 static struct iommu_domain *alloc_nested(struct vtd_viommu *viommu,
 					 struct device *dev, void __user *uptr)
 {
@@ -33,9 +34,13 @@ static struct iommu_domain *alloc_nested(struct vtd_viommu *viommu,
 		.uptr = uptr,
 		.len = sizeof(struct iommu_hwpt_vtd_s1),
 	};
+	struct iommu_domain *domain;
 
-	return compat_iommu_alloc_nested(viommu->ops, dev, viommu->parent,
-					 &data);
+	pagefault_disable();
+	domain = compat_iommu_alloc_nested(viommu->ops, dev, viommu->parent,
+					   &data);
+	pagefault_enable();
+	return domain;
 }
 
 /*
@@ -45,12 +50,8 @@ static struct iommu_domain *alloc_nested(struct vtd_viommu *viommu,
 bool vtd_is_nest_parent(struct vtd_viommu *viommu, struct device *dev)
 {
 	void __user *nowhere = (void __user *)-PAGE_SIZE;
-	struct iommu_domain *domain;
 
-	pagefault_disable();
-	domain = alloc_nested(viommu, dev, nowhere);
-	pagefault_enable();
-	return domain == ERR_PTR(-EFAULT);
+	return alloc_nested(viommu, dev, nowhere) == ERR_PTR(-EFAULT);
 }
 
 static int make_parent(struct vtd_viommu *viommu, struct device *dev)
@@ -204,21 +205,24 @@ int vtd_memory_map(struct iommu_nested_viommu *core, u64 ipa,
  * @len: bytes, at most a page
  * @page: set to where it is
  *
- * Context: process, with @viommu->lock and viommu->sem held, and page faults disabled.
- * Return: 0; -EAGAIN: see iommu_nested_user_page(); -EFAULT: then
- * iommu_nested_user_page_missing() is to be returned.
+ * Context: process, with @viommu->lock and viommu->sem held.
+ * Return: 0; -EAGAIN: see iommu_nested_user_page().
  */
 int vtd_write_user_page(struct vtd_viommu *viommu, const void *data, size_t len,
 			void __user **page)
 {
+	bool missing;
 	int ret;
 
 	lockdep_assert_held(&viommu->lock);
 
 	ret = iommu_nested_user_page(viommu->core, page);
-	if (!ret && __copy_to_user_inatomic(*page, data, len))
-		ret = -EFAULT;
-	return ret;
+	if (ret)
+		return ret;
+	pagefault_disable();
+	missing = __copy_to_user_inatomic(*page, data, len);
+	pagefault_enable();
+	return missing ? iommu_nested_user_page_missing(viommu->core) : 0;
 }
 
 /**
@@ -248,11 +252,10 @@ struct iommu_domain *vtd_nested_alloc(struct vtd_viommu *viommu,
 	void __user *page;
 	int ret;
 
-	pagefault_disable();
 	ret = vtd_write_user_page(viommu, &data, sizeof(data), &page);
-	domain = ret ? ERR_PTR(ret) : alloc_nested(viommu, dev, page);
-	pagefault_enable();
-
+	if (ret)
+		return ERR_PTR(ret);
+	domain = alloc_nested(viommu, dev, page);
 	if (domain == ERR_PTR(-EFAULT))
 		return ERR_PTR(iommu_nested_user_page_missing(viommu->core));
 	if (IS_ERR(domain))
