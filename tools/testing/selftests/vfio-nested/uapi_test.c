@@ -323,15 +323,7 @@ TEST_F(uapi, device_of_another_stage2)
 
 static int set_context(int fd, uint32_t type, uint32_t len, uint64_t data)
 {
-	struct vfio_nested_set_context context = {
-		.size = sizeof(context),
-		.virtual_id = STREAM,
-		.type = type,
-		.data_len = len,
-		.data_uptr = data,
-	};
-
-	return vn_ioctl(fd, VFIO_NESTED_SET_CONTEXT, &context);
+	return vn_nested_set_data(fd, STREAM, type, (void *)(uintptr_t)data, len);
 }
 
 TEST_F(uapi, context_of_unknown_device)
@@ -491,17 +483,7 @@ TEST_F(uapi, ste_fields)
 static int invalidate(int fd, uint32_t type, uint32_t entry_len, uint32_t *num,
 		      uint64_t entries)
 {
-	struct vfio_nested_invalidate arg = {
-		.size = sizeof(arg),
-		.type = type,
-		.entry_len = entry_len,
-		.entry_num = *num,
-		.entries_uptr = entries,
-	};
-	int ret = vn_ioctl(fd, VFIO_NESTED_INVALIDATE, &arg);
-
-	*num = arg.entry_num;
-	return ret;
+	return vn_nested_commands(fd, type, (void *)(uintptr_t)entries, entry_len, num);
 }
 
 TEST_F(uapi, invalidate_without_devices)

@@ -41,11 +41,8 @@ FIXTURE_SETUP(info)
 	char path[256];
 
 	self->nested = -1;
-	self->device = &vn_session->devices[0];
-	if (self->device->fd < 0)
-		SKIP(return, "%s", vn_session->missing[0]);
-	self->info.size = sizeof(self->info);
-	if (vn_ioctl(self->device->fd, VFIO_NESTED_INFO, &self->info) ||
+	self->device = NEED_DEVICE(0);
+	if (vn_nested_info(self->device->fd, &self->info, NULL) ||
 	    self->info.backend != VFIO_NESTED_BACKEND_VTD)
 		SKIP(return, "the device is not behind a VT-d");
 	snprintf(path, sizeof(path),

@@ -915,10 +915,8 @@ TEST_F(vtd, devices_share_a_virtual_iommu)
 {
 	struct vn_guest *guest = &self->guest;
 	uint64_t a = new_page(_metadata, guest);
-	struct vn_device *other = &vn_session->devices[1];
+	struct vn_device *other = NEED_DEVICE(1);
 
-	if (other->fd < 0)
-		SKIP(return, "%s", vn_session->missing[1]);
 	ASSERT_OK(vn_s1_map(&guest->s1, IOVA(0), a, VN_PAGE, VN_PROT_RW));
 	EXPECT_EQ(-EEXIST, vn_guest_bind(guest, other, STREAM));
 	ASSERT_OK(vn_guest_bind(guest, other, OTHER_STREAM));
@@ -940,12 +938,10 @@ TEST_F(vtd, each_device_has_its_own_limits)
 {
 	struct vn_guest *guest = &self->guest;
 	uint64_t a = new_page(_metadata, guest);
-	struct vn_device *other = &vn_session->devices[1];
+	struct vn_device *other = NEED_DEVICE(1);
 	struct vn_stage1 fs;
 
 	NEED_PASIDS();
-	if (other->fd < 0)
-		SKIP(return, "%s", vn_session->missing[1]);
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
 	ASSERT_OK(vn_guest_bind(guest, other, OTHER_STREAM));
 	/* Without PASIDs its context may not have them. */
