@@ -105,7 +105,7 @@ struct helper {
  * @progress: changes whenever some pages have been unpinned
  * @unpinned: of which range that is; under the user interface's lock, as the next two
  * @next: of its pages, the first that nobody has begun with
- * @helpers: work on that
+ * @helpers: work on that; NULL until something is pinned
  * @blocks: how many want that no range is added; read under viommu->sem
  * @changed: who waits for @nr_leaving or @blocks to be zero
  * @lock: guards what follows, and takes nothing
@@ -120,7 +120,7 @@ struct iommu_nested_space {
 	atomic_t progress;
 	struct memory_range *unpinned;
 	atomic64_t next;
-	struct helper helpers[HELPERS];
+	struct helper *helpers;
 	atomic_t blocks;
 	wait_queue_head_t changed;
 	spinlock_t lock; /* all that follows */
@@ -128,13 +128,9 @@ struct iommu_nested_space {
 	struct list_head attempts;
 };
 
-static void unpin_work(struct work_struct *work);
-
-struct iommu_nested_space *
-iommu_nested_space_create(struct iommu_nested_viommu *viommu)
+struct iommu_nested_space *iommu_nested_space_create(void)
 {
 	struct iommu_nested_space *space;
-	u32 i;
 
 	space = kzalloc_obj(*space, GFP_KERNEL_ACCOUNT);
 	if (!space)
@@ -144,10 +140,6 @@ iommu_nested_space_create(struct iommu_nested_viommu *viommu)
 	INIT_LIST_HEAD(&space->attempts);
 	init_waitqueue_head(&space->changed);
 	spin_lock_init(&space->lock);
-	for (i = 0; i < HELPERS; i++) {
-		INIT_WORK(&space->helpers[i].work, unpin_work);
-		space->helpers[i].viommu = viommu;
-	}
 	return space;
 }
 
@@ -161,6 +153,7 @@ void iommu_nested_space_destroy(struct iommu_nested_space *space)
 	for (i = 0; i < USER_PAGES; i++)
 		if (space->pages[i].mm)
 			mmdrop(space->pages[i].mm);
+	kvfree(space->helpers);
 	kfree(space);
 }
 
@@ -533,6 +526,25 @@ static void unpin_work(struct work_struct *work)
 	unpin_batches(container_of(work, struct helper, work)->viommu);
 }
 
+/* Before anything is pinned: to unpin it must not fail. */
+static int make_helpers(struct iommu_nested_viommu *viommu)
+{
+	struct iommu_nested_space *space = viommu->space;
+	u32 i;
+
+	if (space->helpers)
+		return 0;
+	space->helpers = kvzalloc_objs(*space->helpers, HELPERS,
+				       GFP_KERNEL_ACCOUNT);
+	if (!space->helpers)
+		return -ENOMEM;
+	for (i = 0; i < HELPERS; i++) {
+		INIT_WORK(&space->helpers[i].work, unpin_work);
+		space->helpers[i].viommu = viommu;
+	}
+	return 0;
+}
+
 /*
  * VFIO takes a lock for each batch, and threads that unmap memory may come in between each
  * time. They can do so a limited number of times only, and many who stand in the line
@@ -755,7 +767,7 @@ int iommu_nested_memory_add(struct iommu_nested_viommu *viommu, u64 ipa,
 	if (!viommu->mirror)
 		return 0;
 	range->adding = true;
-	ret = mirror_range(viommu, range);
+	ret = make_helpers(viommu) ?: mirror_range(viommu, range);
 	if (ret)
 		drop_range(viommu, range);
 	else

@@ -21,8 +21,7 @@ int iommu_nested_viommu_tie(struct iommu_nested_viommu *viommu,
 			    const struct iommu_nested_binding *binding);
 void iommu_nested_viommu_untie(struct iommu_nested_viommu *viommu);
 
-struct iommu_nested_space *
-iommu_nested_space_create(struct iommu_nested_viommu *viommu);
+struct iommu_nested_space *iommu_nested_space_create(void);
 void iommu_nested_space_destroy(struct iommu_nested_space *space);
 void iommu_nested_space_close(struct iommu_nested_space *space);
 void iommu_nested_space_untie(struct iommu_nested_viommu *viommu);

@@ -35,7 +35,7 @@ iommu_nested_viommu_create(const struct iommu_nested_user *user,
 	viommu = kzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return ERR_PTR(-ENOMEM);
-	viommu->space = iommu_nested_space_create(viommu);
+	viommu->space = iommu_nested_space_create();
 	if (!viommu->space)
 		goto err_free;
 	viommu->table = iommu_nested_faults_create(viommu);
