@@ -160,6 +160,27 @@ int iommu_nested_respond(struct iommu_nested_viommu *viommu,
 }
 EXPORT_SYMBOL_GPL(iommu_nested_respond);
 
+/* How the table finds what the guest calls @name among the faults of one device. */
+typedef int (*find_t)(struct iommu_nested_table *table,
+		      struct iommu_nested_pending *pending, u64 name,
+		      struct iommu_nested_slot **found);
+
+static int claim_named(struct iommu_nested_binding *binding, find_t find,
+		       u64 name, u32 code, struct iommu_nested_answer *answer)
+{
+	struct iommu_nested_table *table = binding->viommu->table;
+	struct iommu_nested_slot *slot = NULL;
+	int err;
+
+	lockdep_assert_held(&binding->viommu->sem);
+
+	spin_lock_irq(&table->lock);
+	err = find(table, binding->pending, name, &slot);
+	err = claim(table, slot, err, code, answer);
+	spin_unlock_irq(&table->lock);
+	return err;
+}
+
 /**
  * iommu_nested_claim_stall - the guest has answered a stall by its tag
  * @binding: of the device that the guest has named
@@ -176,17 +197,8 @@ EXPORT_SYMBOL_GPL(iommu_nested_respond);
 int iommu_nested_claim_stall(struct iommu_nested_binding *binding, u16 tag,
 			     u32 code, struct iommu_nested_answer *answer)
 {
-	struct iommu_nested_table *table = binding->viommu->table;
-	struct iommu_nested_slot *slot = NULL;
-	int err;
-
-	lockdep_assert_held(&binding->viommu->sem);
-
-	spin_lock_irq(&table->lock);
-	err = iommu_nested_table_find_stall(table, binding->pending, tag, &slot);
-	err = claim(table, slot, err, code, answer);
-	spin_unlock_irq(&table->lock);
-	return err;
+	return claim_named(binding, iommu_nested_table_find_stall, tag, code,
+			   answer);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_claim_stall);
 
@@ -208,17 +220,9 @@ int iommu_nested_claim_group(struct iommu_nested_binding *binding,
 			     struct iommu_nested_answer *answer)
 {
 	u64 key = iommu_nested_group_key(pasid_valid, pasid, group);
-	struct iommu_nested_table *table = binding->viommu->table;
-	struct iommu_nested_slot *slot = NULL;
-	int err;
 
-	lockdep_assert_held(&binding->viommu->sem);
-
-	spin_lock_irq(&table->lock);
-	err = iommu_nested_table_find_group(table, binding->pending, key, &slot);
-	err = claim(table, slot, err, code, answer);
-	spin_unlock_irq(&table->lock);
-	return err;
+	return claim_named(binding, iommu_nested_table_find_group, key, code,
+			   answer);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_claim_group);
 

@@ -431,7 +431,7 @@ int iommu_nested_table_find(struct iommu_nested_table *table, u64 cookie,
  * whose stall was in it, as long as no other record has been there.
  */
 int iommu_nested_table_find_stall(struct iommu_nested_table *table,
-				  struct iommu_nested_pending *pending, u32 tag,
+				  struct iommu_nested_pending *pending, u64 tag,
 				  struct iommu_nested_slot **found)
 {
 	struct iommu_nested_slot *slot;

@@ -172,7 +172,7 @@ void iommu_nested_table_forget(struct iommu_nested_pending *pending);
 int iommu_nested_table_find(struct iommu_nested_table *table, u64 cookie,
 			    struct iommu_nested_slot **slot);
 int iommu_nested_table_find_stall(struct iommu_nested_table *table,
-				  struct iommu_nested_pending *pending, u32 tag,
+				  struct iommu_nested_pending *pending, u64 tag,
 				  struct iommu_nested_slot **slot);
 int iommu_nested_table_find_group(struct iommu_nested_table *table,
 				  struct iommu_nested_pending *pending, u64 key,
