@@ -77,6 +77,20 @@ static void check_request(struct __test_metadata *_metadata,
 		EXPECT_EQ(raw[i], fault->raw[i]) TH_LOG("word %u", i);
 }
 
+/* The guest maps the page and says so: the write of @channel arrives there, at the result. */
+static uint64_t serve(struct __test_metadata *_metadata, struct asking *asking,
+		      const struct vfio_nested_fault *fault, unsigned int channel)
+{
+	uint64_t ipa = map_for(_metadata, asking,
+			       fault->flags & VFIO_NESTED_FAULT_PASID,
+			       fault->address);
+
+	ASSERT_OK(vn_respond(asking->guest.fd, fault->cookie, RETRY));
+	EXPECT_DONE(asking->device, channel);
+	EXPECT_TRUE(holds(asking->device->vm, ipa, channel, 0, SIZE));
+	return ipa;
+}
+
 /* --- One request --- */
 
 FIXTURE(request) {
@@ -220,7 +234,6 @@ TEST_F(request, is_a_failure)
 	struct vn_device *device = self->asking.device;
 	struct vfio_nested_fault fault;
 	uint16_t status;
-	uint64_t ipa;
 
 	if (!self->asking.guest.arch->failure)
 		SKIP(return, "Response Failure is carried out as Invalid Request");
@@ -238,10 +251,7 @@ TEST_F(request, is_a_failure)
 	EXPECT_FALSE(status & PCI_PRI_STATUS_RF);
 	ask(_metadata, device, 2, IOVA(9), SIZE, VN_NO_PASID);
 	fault = next_request(_metadata, &self->asking.guest);
-	ipa = map_for(_metadata, &self->asking, VN_NO_PASID, IOVA(9));
-	ASSERT_OK(vn_respond(self->asking.guest.fd, fault.cookie, RETRY));
-	EXPECT_DONE(device, 2);
-	EXPECT_TRUE(holds(device->vm, ipa, 2, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 2);
 }
 
 /* --- Groups --- */
@@ -298,7 +308,7 @@ TEST_F(pri, group_of_several)
 TEST_F(pri, success_that_is_none)
 {
 	struct vfio_nested_fault fault;
-	uint64_t cookie = 0, ipa;
+	uint64_t cookie = 0;
 	unsigned int i;
 
 	ask(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
@@ -310,10 +320,7 @@ TEST_F(pri, success_that_is_none)
 			break;
 		ASSERT_OK(vn_respond(self->guest->fd, cookie, RETRY));
 	}
-	ipa = map_for(_metadata, &self->asking, VN_NO_PASID, IOVA(0));
-	ASSERT_OK(vn_respond(self->guest->fd, cookie, RETRY));
-	EXPECT_DONE(self->device, 1);
-	EXPECT_TRUE(holds(self->device->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 1);
 	EXPECT_STATS(self->guest->fd, faults_answered, 5);
 }
 
@@ -580,7 +587,6 @@ FIXTURE_TEARDOWN(two)
 TEST_F(two, of_another_machine)
 {
 	struct vn_guest *a = &self->a.guest, *b = &self->b.guest;
-	uint64_t ipa;
 
 	EXPECT_EQ(STREAM, self->fault_a.virtual_id);
 	EXPECT_EQ(OTHER_STREAM, self->fault_b.virtual_id);
@@ -592,10 +598,7 @@ TEST_F(two, of_another_machine)
 	EXPECT_FAILED(self->b.device, 1, VN_ERROR_PAGE_INVALID);
 	EXPECT_EQ(VN_CHANNEL_WAITING,
 		  vn_testdev_status(self->a.device, 1).state);
-	ipa = map_for(_metadata, &self->a, VN_PASID(THE_PASID), IOVA(0));
-	ASSERT_OK(vn_respond(a->fd, self->fault_a.cookie, RETRY));
-	EXPECT_DONE(self->a.device, 1);
-	EXPECT_TRUE(holds(a->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->a, &self->fault_a, 1);
 }
 
 /* Two devices of one machine may use the same group and PASID. */
@@ -756,17 +759,13 @@ TEST_F(pri, who_does_not_ask)
 TEST_F(pri, translation_requests_do_not_stall)
 {
 	struct vfio_nested_fault fault;
-	uint64_t ipa;
 
 	NEED_CAP(self->device, STALL);
 	vn_guest_stalls(self->guest);
 	ASSERT_OK(vn_nested_command(self->guest->fd, vn_cmd_cfgi_cd_all(STREAM)));
 	ask(_metadata, self->device, 1, IOVA(0), SIZE, VN_NO_PASID);
 	fault = next_request(_metadata, self->guest);
-	ipa = map_for(_metadata, &self->asking, VN_NO_PASID, IOVA(0));
-	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, RETRY));
-	EXPECT_DONE(self->device, 1);
-	EXPECT_TRUE(holds(self->device->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 1);
 	EXPECT_EQ(0, vn_testdev_count(self->device, VN_COUNT_STALLS));
 }
 
@@ -787,7 +786,6 @@ TEST_F(pri, unbind)
 TEST_F(pri, reset)
 {
 	struct vfio_nested_fault fault;
-	uint64_t ipa;
 
 	ask(_metadata, self->device, 1, IOVA(0), SIZE, VN_PASID(THE_PASID));
 	fault = next_request(_metadata, self->guest);
@@ -801,10 +799,7 @@ TEST_F(pri, reset)
 	ASSERT_OK(vn_device_enable_pri(self->device, CREDITS));
 	ask(_metadata, self->device, 1, IOVA(0), SIZE, VN_PASID(THE_PASID));
 	fault = next_request(_metadata, self->guest);
-	ipa = map_for(_metadata, &self->asking, VN_PASID(THE_PASID), IOVA(0));
-	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, RETRY));
-	EXPECT_DONE(self->device, 1);
-	EXPECT_TRUE(holds(self->device->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 1);
 }
 
 /* --- Devices that do it wrong --- */
@@ -815,7 +810,6 @@ TEST_F(pri, group_without_end)
 	struct vfio_nested_stats stats;
 	struct vfio_nested_fault fault;
 	unsigned int i;
-	uint64_t ipa;
 
 	NEED_SMMUV3(self->device, "the kernel's own driver tells of groups that are complete");
 	vn_testdev_misbehave(self->device, VN_BAD_PRI_NO_LAST);
@@ -836,10 +830,7 @@ TEST_F(pri, group_without_end)
 	vn_testdev_misbehave(self->device, 0);
 	ask(_metadata, self->device, 5, PAGE_AT(5), SIZE, VN_NO_PASID);
 	fault = next_request(_metadata, self->guest);
-	ipa = map_for(_metadata, &self->asking, VN_NO_PASID, PAGE_AT(5));
-	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, RETRY));
-	EXPECT_DONE(self->device, 5);
-	EXPECT_TRUE(holds(self->device->vm, ipa, 5, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 5);
 	EXPECT_EQ(VN_CHANNEL_WAITING, vn_testdev_status(self->device, 0).state);
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
 }
@@ -848,7 +839,6 @@ TEST_F(pri, group_without_end)
 TEST_F(pri, insists)
 {
 	struct vfio_nested_fault fault;
-	uint64_t ipa;
 	unsigned int i;
 
 	vn_testdev_misbehave(self->device, VN_BAD_PRI_INSIST);
@@ -858,10 +848,7 @@ TEST_F(pri, insists)
 		ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, ABORT));
 	}
 	fault = next_request(_metadata, self->guest);
-	ipa = map_for(_metadata, &self->asking, VN_NO_PASID, IOVA(0));
-	ASSERT_OK(vn_respond(self->guest->fd, fault.cookie, RETRY));
-	EXPECT_DONE(self->device, 1);
-	EXPECT_TRUE(holds(self->device->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->asking, &fault, 1);
 	EXPECT_STATS(self->guest->fd, faults_answered, 21);
 }
 
@@ -897,9 +884,7 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 	if (!stops)
 		end = vn_now_ms() + VN_TIMEOUT_MS;
 	/* The other one is asking, and is answered, all the time. */
-	ipa = map_for(_metadata, &self->b, VN_PASID(THE_PASID), IOVA(0));
-	ASSERT_OK(vn_respond(self->b.guest.fd, self->fault_b.cookie, RETRY));
-	EXPECT_DONE(good, 1);
+	ipa = serve(_metadata, &self->b, &self->fault_b, 1);
 	vn_testdev_stop(bad, 1);
 	do {
 		flood_requests(_metadata, bad);
@@ -939,10 +924,7 @@ TEST_F_TIMEOUT(two, flood, SLOW)
 	vn_ring_drain(&self->a.guest.ring, SOON_MS);
 	ask(_metadata, bad, 1, IOVA(0), SIZE, VN_PASID(THE_PASID));
 	fault = next_request(_metadata, &self->a.guest);
-	ipa = map_for(_metadata, &self->a, VN_PASID(THE_PASID), IOVA(0));
-	ASSERT_OK(vn_respond(self->a.guest.fd, fault.cookie, RETRY));
-	EXPECT_DONE(bad, 1);
-	EXPECT_TRUE(holds(bad->vm, ipa, 1, 0, SIZE));
+	serve(_metadata, &self->a, &fault, 1);
 }
 
 /* --- A ring that is full --- */
