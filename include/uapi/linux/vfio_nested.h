@@ -22,14 +22,11 @@
  * Every ioctl takes a pointer to one structure whose first member is its size
  * in bytes, as the caller knows it. A structure may grow at its end:
  *
- *  - a size smaller than the first published form of the structure is refused
- *    with EINVAL; one larger than what the kernel knows is accepted as long as
- *    the bytes that the kernel does not know are zero, else E2BIG, as is any
- *    size above 4096;
+ *  - a size smaller than the first published form of the structure is refused;
+ *    one larger than what the kernel knows is accepted as long as the bytes that
+ *    the kernel does not know are zero;
  *  - zero in a member means "not there"; what an older caller does not pass is
- *    taken as zero, what it has no room for is not returned;
- *  - unknown bits in a flags member, and unknown values of a type member, are
- *    refused with EOPNOTSUPP; reserved members that are not zero with EINVAL.
+ *    taken as zero, what it has no room for is not returned.
  *
  * All pointers are carried in 64-bit members, so that 32-bit callers on 64-bit
  * kernels need no translation. Members named *entry* or *data* that carry a
@@ -38,8 +35,9 @@
  * Every ioctl can fail with these, which its own description does not repeat:
  *
  *  - EFAULT: the structure, or memory that it points to, is not accessible;
- *  - EINVAL: bad size, a reserved member is not zero, a value out of its range;
- *  - E2BIG: non-zero bytes after what this kernel knows, or more than 4096;
+ *  - EINVAL: the size is too small, a reserved member is not zero, or a value is
+ *    out of its range;
+ *  - E2BIG: non-zero bytes after what this kernel knows, or a size above 4096;
  *  - EOPNOTSUPP: an unknown flag or type, or one that this IOMMU cannot do;
  *  - ENOMEM: no memory;
  *  - EINTR: a fatal signal arrived while waiting; nothing was changed;
@@ -206,15 +204,15 @@ struct vfio_nested_info {
  * across a reset of the device: while that lasts no access passes, and after it
  * the context that was set last is in force.
  *
- * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested;
- * EBUSY: this device is bound already, is being reset, or VFIO has PASIDs of it attached;
- * ENOMEM, see also VFIO_NESTED_MEMORY; EEXIST: @virtual_id is
- * taken; EXDEV: the device is behind another physical IOMMU, or on another stage 2,
- * than the devices already bound; ENODEV: no IOMMU that one of our backends drives,
- * or no stage 2 that can be nested on; EPERM: the device's DMA cannot be kept coherent,
- * or, on VT-d, the device shares its IOMMU group, see the log; ENOSPC: too many devices,
- * or no hardware id (VMID, domain id) left, or no room for the page requests that the
- * guest has enabled before.
+ * Errors: EBADF: @nested_fd is not an open file, or not one of /dev/vfio-nested; EBUSY:
+ * this device is bound already, is being reset, or VFIO has PASIDs of it attached; ENOMEM,
+ * see also VFIO_NESTED_MEMORY; EEXIST: @virtual_id is taken; EXDEV: the device is behind
+ * another physical IOMMU, or on another stage 2, than the devices already bound; ENODEV:
+ * no IOMMU that one of our backends drives, or no stage 2 that can be nested on;
+ * EOPNOTSUPP: also: this SMMU cannot nest; EPERM: the device's DMA cannot be kept
+ * coherent, or, on VT-d, the device shares its IOMMU group, see the log; ENOSPC: too many
+ * devices, or no VMID left, or no room for the page requests that the guest has enabled
+ * before.
  */
 struct vfio_device_nested_bind {
 	__u32 size;
@@ -344,14 +342,14 @@ struct vfio_nested_context_table {
  * the two; where the architecture cannot replace one by the other at once, those
  * in between are refused.
  *
- * Errors: ENOENT: no device with this virtual id is bound; ENODEV: VFIO has
- * moved the device to another stage 2 since it was bound: unbind it and bind it
- * again; EINVAL: the entry is not legal for this IOMMU, the log says why; EPERM:
- * the context needs something that the administrator has not allowed (EATS); ENOSPC:
- * VT-d: the tables have more PASIDs in use than one virtual IOMMU may have (1024);
- * EFAULT: also: the caller is not in the address space that has named guest memory;
- * EBUSY: VT-d: somebody else uses a PASID of the device, or four other address spaces
- * use this nested fd.
+ * Errors: ENOENT: no device with this virtual id is bound; ENODEV: VFIO has moved the
+ * device to another stage 2 since it was bound: unbind it and bind it again; EINVAL: the
+ * entry is not legal for this IOMMU, the log says why; EPERM: the context needs something
+ * that the administrator has not allowed (EATS); ENOSPC: VT-d: the tables have more PASIDs
+ * in use than one virtual IOMMU may have (1024), or no domain id is left; EFAULT: also:
+ * the caller is not in the address space that has named guest memory; EBUSY: VT-d:
+ * somebody else uses a PASID of the device, or four other address spaces use this nested
+ * fd.
  */
 struct vfio_nested_set_context {
 	__u32 size;
@@ -418,11 +416,11 @@ struct vfio_nested_command_smmuv3 {
  * complete, the VMM hands on what is in the fault ring, and what is held back until there
  * is room in it.
  *
- * Errors: EOPNOTSUPP: an unknown type; EINVAL: a bit or a value that its descriptor
- * does not define, or whose feature the guest does not have; ENOENT: a source-id that
- * is not bound; of a page group response those of struct vfio_nested_response; of a
- * PASID-cache invalidation also ENOMEM, ENOSPC (more PASIDs in use than one virtual
- * IOMMU may have) and EFAULT (the caller is not who named the memory).
+ * Errors: EOPNOTSUPP: an unknown type; EINVAL: a bit or a value that its descriptor does
+ * not define, or whose feature the guest does not have; ENOENT: a source-id that is not
+ * bound; of a page group response those of struct vfio_nested_response; of a PASID-cache
+ * invalidation also EFAULT, ENOSPC and EBUSY, as of VFIO_NESTED_SET_CONTEXT, and EBUSY
+ * where the kernel resets the device.
  */
 struct vfio_nested_command_vtd {
 	__aligned_le64 qw[4];
@@ -476,10 +474,11 @@ struct vfio_nested_command_generic {
  * and not even the kind of command is known: a VMM then completes the guest's
  * commands by itself.
  *
- * Errors: ENODEV: no device is bound; ENOENT, EOPNOTSUPP, EINVAL: of the first
- * bad command; EFAULT: the first bad command cannot be read, or @entry_num cannot
- * be written; EIO: the hardware did not answer, and what @entry_num counts may
- * not have taken effect; EINTR: a fatal signal arrived between commands.
+ * Errors: ENODEV: no device is bound; ENOENT, EOPNOTSUPP, EINVAL: of the first bad
+ * command; EFAULT: the first bad command cannot be read, or @entry_num cannot be written;
+ * EIO: the hardware did not answer, and what @entry_num counts may not have taken effect;
+ * EBUSY: VT-d: four other address spaces use this nested fd; EINTR: a fatal signal arrived
+ * between commands.
  */
 struct vfio_nested_invalidate {
 	__u32 size;
@@ -785,9 +784,9 @@ struct vfio_nested_response {
  * whose error is returned. An answer does not wait for invalidations: what stage 1
  * needs of them must be complete before (VFIO_NESTED_INVALIDATE returns when it is).
  *
- * Errors: those of struct vfio_nested_response, of the first bad answer; ENODEV: no
- * device is bound; EFAULT: the first bad answer cannot be read; EIO: the hardware
- * does not take commands.
+ * Errors: those of struct vfio_nested_response, of the first bad answer; ENODEV: no device
+ * is bound; EFAULT: the first bad answer cannot be read, or @entry_num cannot be written;
+ * EIO: the hardware does not take commands; EINTR: a fatal signal arrived between answers.
  */
 struct vfio_nested_respond {
 	__u32 size;
@@ -912,11 +911,11 @@ struct vfio_nested_state {
  * A stalled access is in the SMMU itself and cannot be moved.
  *
  * Errors: ENOENT: no device with this virtual id is bound; EBUSY: the device is not
- * stopped; SAVE: a stall is pending, to be answered before the device is stopped;
- * RESTORE: the device has a context or pending faults, or is in reset; ENOSPC: SAVE:
- * @data_len is too small, and has been set to what is needed; RESTORE: more records
- * than may be pending, or no room for page requests; EINVAL: RESTORE: the data is not
- * consistent or the context is not legal here; EOPNOTSUPP: it is of another backend.
+ * stopped; SAVE: a stall is pending, to be answered before the device is stopped; RESTORE:
+ * the device has a context or pending faults, or is in reset; ENOSPC: SAVE: @data_len is
+ * too small, and has been set to what is needed; RESTORE: more records than may be
+ * pending, or no room for page requests; EINVAL: RESTORE: the data is not consistent;
+ * EOPNOTSUPP: it is of another backend; RESTORE: also those of VFIO_NESTED_SET_CONTEXT.
  */
 struct vfio_nested_migrate {
 	__u32 size;
@@ -968,29 +967,18 @@ enum vfio_nested_memory_op {
  * kernel, until that address space closes the nested fd; the VMM must not map anything
  * else in its place. Four address spaces can have such a page at a time.
  *
- * Limits of VFIO's type1, which hold once memory has been named:
- *  - dirty page tracking (VFIO_IOMMU_DIRTY_PAGES) takes the pages that have been named for
- *    all that these devices write to, also when they are not bound any more. It is not
- *    valid for such a container;
- *  - unmapping, and opening and closing devices, of one container take two locks of
- *    VFIO's in different orders. Do it from one thread at a time: else, with more than
- *    some hundred MiB that have been named in the mappings that go at once, they can block
- *    each other for ever;
- *  - NAME waits for page faults, with locks held that closing a device of the container
- *    waits for, whoever closes it. A fault that does not end (userfaultfd, FUSE) ends both
- *    when the process that names is killed;
- *  - after VFIO_DMA_UNMAP_FLAG_VADDR NAME fails with EBUSY, and the kernel warns, until all
- *    addresses are valid again (VFIO_DMA_MAP_FLAG_VADDR). Ranges that were named before
- *    are then to be forgotten and named again: they are read at their old address.
+ * Naming memory changes what VFIO's type1 can do with it. The limits are listed in
+ * Documentation/userspace-api/vfio-nested.rst.
  *
- * Errors: ENODEV: no device is bound; EEXIST: some of the range is known already;
- * ENOENT: FORGET: this is not one of the ranges that are known; ENOSPC: more than 1024
- * ranges; EINTR: a fatal signal arrived; NAME with type1: EINVAL: VFIO has not mapped all
- * of it, or has mapped other pages, or unmaps it at this time; EPERM: VFIO has mapped it
- * for reading only, which hardware cannot nest on; EBUSY: see above; EACCES: the container
- * is a VFIO_TYPE1_IOMMU, not VFIO_TYPE1v2_IOMMU; ENOMEM: also: VFIO has unmapped named
- * memory while the kernel had none, or no file, left to follow that with. Then nothing is
- * named by this nested fd any more, and its devices cannot be bound until they are closed.
+ * Errors: ENODEV: no device is bound; EEXIST: some of the range is known already; ENOENT:
+ * FORGET: this is not one of the ranges that are known; ENOSPC: more than 1024 ranges;
+ * EINTR: a fatal signal arrived; NAME with type1: EINVAL: VFIO has not mapped all of it,
+ * or has mapped other pages, or unmaps it at this time; EPERM: VFIO has mapped it for
+ * reading only, which hardware cannot nest on; EBUSY: addresses of the container are not
+ * valid (VFIO_DMA_UNMAP_FLAG_VADDR); EACCES: the container is a VFIO_TYPE1_IOMMU, not
+ * VFIO_TYPE1v2_IOMMU; ENOMEM: also: VFIO has unmapped named memory while the kernel had
+ * none, or no file, left to follow that with. Then nothing is named by this nested fd any
+ * more, and its devices cannot be bound until they are closed.
  */
 struct vfio_nested_memory {
 	__u32 size;
