@@ -185,14 +185,14 @@ struct iommu_nested_answer {
  * @info: fill in what is known of the IOMMU behind @dev. Errors: ENODEV.
  * @viommu_init: tie @viommu to the physical IOMMU of @dev and to the stage-2
  *	domain that @dev is attached to; sets viommu->backend_data. Called before
- *	the first @bind. Errors: ENODEV (no stage 2), ENOSPC (no VMID), EPERM (not
- *	coherent).
+ *	the first @bind. Errors: ENODEV (no stage 2 to nest on), EOPNOTSUPP (the IOMMU
+ *	cannot nest), ENOSPC (no VMID), ENOMEM.
  * @viommu_release: undo @viommu_init. Called after the last @unbind, and after
  *	a first @bind that failed: nothing of the virtual IOMMU is left in any
  *	cache when it returns.
  * @bind: make binding->dev part of binding->viommu; sets
  *	binding->backend_data. DMA of the device does not change. Errors: EXDEV,
- *	ENODEV, EBUSY (bound elsewhere), EPERM, EINVAL (virtual id).
+ *	ENODEV, EBUSY (bound elsewhere), EPERM (not coherent, or not alone), ENOMEM.
  * @unbind: the opposite, cannot fail. The device is back on what the IOMMU core
  *	attached; when it returns, no report for this binding is in flight and
  *	none will come. May come between @reset_prepare and @reset_done, and then
@@ -204,8 +204,9 @@ struct iommu_nested_answer {
  * @run: the context that was set last is in force again
  * @set_page_requests: the guest allows the device @credits page requests at a time,
  *	or none (0). They are enabled in the device when a context with ATS is in
- *	force as well. Errors, which change nothing: EOPNOTSUPP, EPERM, ENOSPC
- *	(others have been allowed all that there is room for).
+ *	force as well. NULL where no device can ask. Errors, which change nothing:
+ *	EOPNOTSUPP, EPERM, ENOSPC (others have been allowed all that there is room
+ *	for).
  * @set_tag: put @tag, by which the guest will name a stall, into the raw record of
  *	@fault. Called with the table's lock held.
  * @restore_request: @fault is a page request of another binding, and comes from the
@@ -216,7 +217,8 @@ struct iommu_nested_answer {
  *	faults are the backend's and not pending any more. Errors: EIO.
  * @set_context: check and install a context; on error the old one stays. Between
  *	@reset_prepare and @reset_done it is checked and kept, and @reset_done
- *	installs it.
+ *	installs it; between @stop and @run likewise. Errors: those of
+ *	iommu_nested_set_context(); EAGAIN: see iommu_nested_user_page().
  * @reset_prepare: the device is about to be reset: no DMA passes and no report
  *	comes until @reset_done. Never called twice without a @reset_done.
  * @reset_done: the context that was set last is in force again
@@ -227,9 +229,9 @@ struct iommu_nested_answer {
  *	are complete; @num may be zero then and @cmds NULL. Returns the number
  *	consumed. If that is less than @num, *@err is the error of the first
  *	command that was not, and the core calls again with @sync to wait for
- *	those before it. *@err is -EIO if the hardware did not answer, else it is
- *	not written. Called with viommu->sem held for reading.
- *
+ *	those before it. *@err is -EIO if the hardware did not answer, -EAGAIN as
+ *	iommu_nested_user_page() says; else it is not written. Called with viommu->sem
+ *	held for reading.
  * @invalidate_generic: as @invalidate, for commands that are struct
  *	vfio_nested_command_generic. NULL where there is no such.
  * @memory_map: if the backend has set viommu->mirror: let DMA through stage 1 reach
@@ -244,8 +246,8 @@ struct iommu_nested_answer {
  *	context. NULL where the backend sees for itself. May come twice.
  *
  * All but @owns, @info and @set_tag are called with viommu->sem held for writing,
- * except where stated. All but @set_tag may sleep. @stop, @run, @set_tag and @respond
- * are required where @info says that there are recoverable faults.
+ * except where stated. All but @set_tag may sleep. @stop, @run and @respond are required
+ * where @info says that there are recoverable faults, @set_tag where one can be a stall.
  *
  * Recoverable faults, and who answers them: when @reset_prepare or @unbind has
  * returned, none that was reported before is in the hardware any more: the backend
@@ -300,8 +302,8 @@ struct iommu_nested_backend {
 /**
  * struct iommu_nested_user - the user interface's side of a virtual IOMMU
  * @deliver: take one record; false if there is no room for it. Called with the
- *	backend's event lock held, may not sleep, may be called from several
- *	threads at once.
+ *	backend's event lock held, or the table's, may not sleep, may be called from
+ *	several threads at once.
  * @held: so many recoverable records are held back because @deliver had no room for
  *	them. Called with the table's lock held, may not sleep.
  * @wake: records have been delivered, tell the reader. Called once after one or

@@ -27,8 +27,8 @@ struct vfio_nested;
  *	and the next ones, until a reset or the close of the device
  * @in_reset: between vfio_nested_device_reset_prepare() and
  *	vfio_nested_device_reset_done()
- * @in_attach: between vfio_nested_device_attach_prepare() and
- *	vfio_nested_device_attach_done()
+ * @in_attach: between vfio_nested_device_attach_prepare(), or
+ *	vfio_nested_device_pasid_prepare(), and vfio_nested_device_attach_done()
  * @unmap_unseen: VFIO has unmapped memory, and there was none to see to it that the device
  *	is not bound meanwhile: not until it has been closed
  * @nested: what it is bound to, or still has to leave; set under the memory lock of that

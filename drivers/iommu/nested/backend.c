@@ -35,11 +35,11 @@ static bool backend_is_complete(const struct iommu_nested_backend *backend)
 
 /**
  * iommu_nested_register_backend - let devices behind an IOMMU be bound
- * @backend: operations, all of them set; the caller keeps it until
- *	iommu_nested_unregister_backend()
+ * @backend: operations, of which those may be NULL that struct iommu_nested_backend
+ *	says; the caller keeps it until iommu_nested_unregister_backend()
  *
  * Context: process; may be called with no lock that @owns takes.
- * Return: 0; -EINVAL: an operation is missing or @command_len is out of range;
+ * Return: 0; -EINVAL: an operation is missing, or a length of commands out of range;
  * -EEXIST: there is a backend of this type.
  */
 int iommu_nested_register_backend(struct iommu_nested_backend *backend)

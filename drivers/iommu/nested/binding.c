@@ -124,13 +124,13 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
  * most one binding.
  *
  * Context: process; takes @viommu->sem and the backend's locks.
- * Return: the binding, which the caller owns; ERR_PTR() of
- * -ENODEV: no backend drives the device's IOMMU, or it has no stage 2;
- * -EXDEV: another physical IOMMU or another stage 2 than the devices bound
- * before; -EEXIST: @virtual_id is taken; -EINVAL: @virtual_id is out of range;
- * -ENOSPC: too many devices, or no hardware id left; -EPERM: the device's DMA
- * cannot be kept coherent; -EBUSY: the backend has the device in use for
- * something else; -ENOMEM; -EINTR: a fatal signal arrived.
+ * Return: the binding, which the caller owns; ERR_PTR() of -ENODEV: no backend drives the
+ * device's IOMMU, or it has no stage 2; -EOPNOTSUPP: its IOMMU cannot nest; -EXDEV: another
+ * physical IOMMU or another stage 2 than the devices bound before; -EEXIST: @virtual_id is
+ * taken; -EINVAL: @virtual_id is out of range; -ENOSPC: too many devices, or no hardware id
+ * left; -EPERM: the device's DMA cannot be kept coherent, or (VT-d) it shares its IOMMU
+ * group; -EBUSY: the backend has the device in use for something else; -ENOMEM; -EINTR: a
+ * fatal signal arrived.
  */
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,

@@ -71,11 +71,11 @@ static int set_context(struct iommu_nested_viommu *viommu, u64 virtual_id,
  *
  * Context: process; takes @viommu->sem and the backend's locks.
  * Return: 0; -ENOENT: no such device is bound; -EINTR: a fatal signal arrived;
- * -EINVAL, -EOPNOTSUPP, -EPERM, -ENODEV, -ENOMEM, -ENOSPC, -EFAULT, -EIO of the
- * backend: the context is not legal, not of this architecture, not allowed, the device
- * is on another stage 2 by now, there are too many PASIDs, guest memory cannot be read,
- * or the hardware did not answer; -EBUSY: somebody else uses the device or its PASIDs, or
- * too many address spaces use @viommu. On error the old context stays.
+ * -EINVAL: the context is not legal; -EOPNOTSUPP: it is not of this architecture; -EPERM:
+ * it is not allowed; -ENODEV: the device is on another stage 2 by now; -ENOSPC: there are
+ * too many PASIDs; -EFAULT: guest memory cannot be read; -EBUSY: somebody else uses the
+ * device or its PASIDs, or too many address spaces use @viommu; -ENOMEM. On error the old
+ * context stays.
  */
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,
 			     u64 virtual_id,

@@ -376,7 +376,7 @@ EXPORT_SYMBOL_GPL(vfio_nested_device_has_page_requests);
  * Ends the binding, after a reset that may be under way. For the VFIO driver's
  * close_device operation, before the device is disabled and reset.
  *
- * Context: process; takes @ndev->lock.
+ * Context: process; takes the memory lock of what it is bound to, and @ndev->lock.
  */
 void vfio_nested_device_close(struct vfio_nested_device *ndev)
 {
