@@ -54,6 +54,12 @@
 #define NTD_BAD_PASID_ANY	0x20
 #define NTD_BAD_TRANSLATED	0x40
 
+/*
+ * RW: nanoseconds of the machine's time from when an access may be made, or made
+ * again, until it is made; 0 after reset.
+ */
+#define NTD_LATENCY		0x008
+
 /* RO, counters since reset, wrapping. */
 #define NTD_ATC_INVALIDATIONS	0x010	/* ATS invalidation requests received */
 #define NTD_PAGE_REQUESTS	0x014	/* page request messages sent */

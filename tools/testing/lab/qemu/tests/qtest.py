@@ -249,7 +249,7 @@ class Testdev:
         for _ in range(100):
             if status & 0xff != self.n["NTD_STATE_RUNNING"]:
                 break
-            time.sleep(0.001)           # bottom halves run by themselves
+            time.sleep(0.001)           # timers whose time has come run by themselves
             self._m.step(1000)
             status = self.channel("NTD_CH_STATUS", channel)
         names = {value: name for name, value in self.n.items()

@@ -193,6 +193,14 @@ static void send_group(NestedTestdev *d, const Piece *piece, uint16_t index,
     }
 }
 
+/* Gives software time. */
+static AtsResult back_off(NestedTestdev *d, Piece *piece)
+{
+    piece->state = PIECE_BACKS_OFF;
+    timer_mod(&d->later, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + NTD_BACKOFF_NS);
+    return ATS_WAIT;
+}
+
 /*
  * The response may come while the requests are sent (the IOMMU answers some by
  * itself), so all is in place before.
@@ -220,8 +228,7 @@ static AtsResult request_pages(NestedTestdev *d, Piece *piece, uint8_t *error)
     limit = MIN(allowed - d->pages_outstanding, NTD_GROUP_PAGES);
     count = missing_pages(d, piece, limit, pages);
     if (!count) {
-        piece->state = PIECE_READY;     /* all there by now */
-        return ATS_WAIT;
+        return back_off(d, piece);      /* all there by now */
     }
     group = &d->groups[index];
     *group = (Group) {
@@ -260,7 +267,7 @@ static void end_group(NestedTestdev *d, Group *group)
             }
         }
     }
-    qemu_bh_schedule(d->bh);
+    ntd_schedule(d);
 }
 
 /* The IOMMU is in the middle of something: note the answer, and leave. */
@@ -375,10 +382,7 @@ AtsResult ntd_ats_translate(NestedTestdev *d, Piece *piece, NestedTranslation *o
         return ATS_ERROR;
     }
     if (answered) {
-        /* It was said to be there, and is not: give software time. */
-        piece->state = PIECE_BACKS_OFF;
-        timer_mod(&d->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + NTD_BACKOFF_NS);
-        return ATS_WAIT;
+        return back_off(d, piece);      /* it was said to be there, and is not */
     }
     return request_pages(d, piece, error);
 }

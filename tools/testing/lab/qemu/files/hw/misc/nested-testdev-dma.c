@@ -3,8 +3,9 @@
  * nested-testdev: channels and their accesses.
  *
  * Invariants:
- *  - Accesses are made by the bottom half only, so that the IOMMU can wake
- *    pieces from wherever it is.
+ *  - Accesses are made by a timer only, so that the IOMMU can wake pieces from
+ *    wherever it is.  The timer is of the machine's time: where that is counted in
+ *    instructions, what happens when does not depend on the host.
  *  - A channel is finished when all its pieces are done; then, and only then, it
  *    counts, interrupts, and can be started again.
  *  - A stalled piece is the IOMMU's until it resumes it or is told to forget it.
@@ -71,7 +72,7 @@ static void finish_channel(NestedTestdev *d, unsigned index)
         msix_notify(&d->pdev, index);
     }
     if (channel->setup.flags & NTD_FLAG_FLOOD) {
-        timer_mod(&d->timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + NTD_BACKOFF_NS);
+        timer_mod(&d->later, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + NTD_BACKOFF_NS);
     }
 }
 
@@ -269,25 +270,31 @@ static void run_piece(NestedTestdev *d, Piece *piece)
 
 /* --- Who runs when -------------------------------------------------------- */
 
+void ntd_schedule(NestedTestdev *d)
+{
+    timer_mod_anticipate(&d->run, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + d->latency);
+}
+
+/* Its own registers do not answer to what it accesses meanwhile. */
 void ntd_run(void *opaque)
 {
     NestedTestdev *d = opaque;
+    MemReentrancyGuard *guard = &DEVICE(d)->mem_reentrancy_guard;
 
+    guard->engaged_in_io = true;
     for (unsigned c = 0; c < NTD_CHANNELS; c++) {
         for (unsigned p = 0; p < NTD_MAX_OUTSTANDING; p++) {
             Piece *piece = &d->channels[c].pieces[p];
 
             if (piece->state == PIECE_READY) {
                 run_piece(d, piece);
-                if (piece->state == PIECE_READY) {
-                    qemu_bh_schedule(d->bh);
-                }
             }
         }
     }
+    guard->engaged_in_io = false;
 }
 
-void ntd_timer(void *opaque)
+void ntd_later(void *opaque)
 {
     NestedTestdev *d = opaque;
 
@@ -297,7 +304,7 @@ void ntd_timer(void *opaque)
         for (unsigned p = 0; p < NTD_MAX_OUTSTANDING; p++) {
             if (channel->pieces[p].state == PIECE_BACKS_OFF) {
                 channel->pieces[p].state = PIECE_READY;
-                qemu_bh_schedule(d->bh);
+                ntd_schedule(d);
             }
         }
         if ((channel->setup.flags & NTD_FLAG_FLOOD) &&
@@ -315,7 +322,7 @@ void ntd_resume(PCIDevice *pdev, void *token, NestedVerdict verdict)
     piece->resumed = true;
     piece->verdict = verdict;
     piece->state = PIECE_READY;
-    qemu_bh_schedule(d->bh);
+    ntd_schedule(d);
 }
 
 /* --- Control -------------------------------------------------------------- */
@@ -375,7 +382,7 @@ void ntd_start(NestedTestdev *d, unsigned index)
             .remaining = size,
         };
     }
-    qemu_bh_schedule(d->bh);
+    ntd_schedule(d);
 }
 
 void ntd_stop(NestedTestdev *d, unsigned index)

@@ -26,11 +26,11 @@ typedef struct NestedTestdev NestedTestdev;
 
 typedef enum PieceState {
     PIECE_DONE,
-    PIECE_READY,            /* the bottom half takes it from here */
+    PIECE_READY,            /* the timer "run" takes it from here */
     PIECE_STALLED,          /* the IOMMU has it */
     PIECE_WAITS_PAGE,       /* for the response to its group */
     PIECE_WAITS_CREDIT,     /* for other groups to end */
-    PIECE_BACKS_OFF,        /* for the timer */
+    PIECE_BACKS_OFF,        /* for the timer "later" */
 } PieceState;
 
 /* One access; what is left of it. */
@@ -76,8 +76,9 @@ typedef struct Group {
 struct NestedTestdev {
     PCIDevice pdev;
     MemoryRegion bar;
-    QEMUBH *bh;
-    QEMUTimer timer;        /* pieces that back off, channels that flood */
+    QEMUTimer run;          /* pieces that are ready */
+    QEMUTimer later;        /* pieces that back off, channels that flood */
+    uint32_t latency;
 
     bool has_pasid, has_ats, has_pri, can_stall, dt_can_stall;
     uint16_t pasid_cap, pri_cap;
@@ -109,7 +110,9 @@ void ntd_pri_status(NestedTestdev *d, uint16_t set);
 /* --- nested-testdev-dma.c ------------------------------------------------- */
 
 void ntd_run(void *opaque);
-void ntd_timer(void *opaque);
+void ntd_later(void *opaque);
+/* A piece is ready: it runs NTD_LATENCY later, not now. */
+void ntd_schedule(NestedTestdev *d);
 void ntd_start(NestedTestdev *d, unsigned channel);
 void ntd_stop(NestedTestdev *d, unsigned channel);
 uint32_t ntd_status(NestedTestdev *d, unsigned channel);

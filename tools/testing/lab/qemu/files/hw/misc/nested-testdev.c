@@ -217,6 +217,8 @@ static uint32_t read_function(NestedTestdev *d, hwaddr offset)
         return NTD_MAGIC;
     case NTD_BAD:
         return d->bad;
+    case NTD_LATENCY:
+        return d->latency;
     case NTD_ATC_INVALIDATIONS:
         return d->invalidations;
     case NTD_PAGE_REQUESTS:
@@ -241,6 +243,9 @@ static void write_function(NestedTestdev *d, hwaddr offset, uint32_t value)
     switch (offset) {
     case NTD_BAD:
         d->bad = value;
+        break;
+    case NTD_LATENCY:
+        d->latency = value;
         break;
     case NTD_ATC_FLUSH:
         if (value == 1) {
@@ -309,8 +314,8 @@ static void stop_all(NestedTestdev *d)
     for (unsigned i = 0; i < NTD_CHANNELS; i++) {
         ntd_stop(d, i);
     }
-    timer_del(&d->timer);
-    qemu_bh_cancel(d->bh);
+    timer_del(&d->run);
+    timer_del(&d->later);
 }
 
 static void reset(DeviceState *dev)
@@ -323,7 +328,7 @@ static void reset(DeviceState *dev)
     reset_capabilities(d);
     memset(d->channels, 0, sizeof(d->channels));
     memset(d->buffer, 0, sizeof(d->buffer));
-    d->bad = d->invalidations = d->page_requests = d->page_responses = 0;
+    d->bad = d->latency = d->invalidations = d->page_requests = d->page_responses = 0;
     d->bad_responses = d->ats_requests = d->stalls = 0;
 }
 
@@ -359,8 +364,8 @@ static void realize(PCIDevice *pdev, Error **errp)
     if (d->has_pri) {
         add_pri(d);
     }
-    d->bh = qemu_bh_new_guarded(ntd_run, d, &DEVICE(d)->mem_reentrancy_guard);
-    timer_init_ns(&d->timer, QEMU_CLOCK_VIRTUAL, ntd_timer, d);
+    timer_init_ns(&d->run, QEMU_CLOCK_VIRTUAL, ntd_run, d);
+    timer_init_ns(&d->later, QEMU_CLOCK_VIRTUAL, ntd_later, d);
     nested_device_register(pdev, &device_ops);
 }
 
@@ -370,7 +375,6 @@ static void leave(PCIDevice *pdev)
 
     stop_all(d);
     nested_device_unregister(pdev);
-    qemu_bh_delete(d->bh);
     msix_uninit_exclusive_bar(pdev);
     pcie_cap_exit(pdev);
 }

@@ -7,10 +7,10 @@
  *
  * Rules:
  *  - Everything is called with the BQL held.
- *  - A function calls the IOMMU (NestedIommuOps) from bottom halves and from
- *    register accesses.  The IOMMU calls the function (NestedDeviceOps) from the
+ *  - A function calls the IOMMU (NestedIommuOps) from timers and from register
+ *    accesses.  The IOMMU calls the function (NestedDeviceOps) from the
  *    middle of its command processing, with locks held: the function notes what
- *    it is told, schedules a bottom half, and never calls back from there.
+ *    it is told, sets a timer, and never calls back from there.
  *  - The function guards its own enable bits: no request with a PASID while the
  *    PASID capability is off, no translation request while ATS is off, and so
  *    on.  The IOMMU trusts none of it and checks what its tables say.
