@@ -197,13 +197,10 @@ static u32 pasid_end(const struct vtd_context *context,
 static int check_directory(__le64 word, const struct vtd_limits *limits,
 			   u64 *table)
 {
-	u64 known, pde = le64_to_cpu(word);
+	u64 known = PDE_P | PDE_FPD | (PDE_SMPTBLPTR & ~beyond_guest(limits));
+	u64 pde = le64_to_cpu(word);
 
-	/* Most of a directory is empty. */
-	if (!(pde & PDE_P))
-		return -ENXIO;
-	known = PDE_P | PDE_FPD | (PDE_SMPTBLPTR & ~beyond_guest(limits));
-	if (pde & ~known)
+	if (!(pde & PDE_P) || pde & ~known)
 		return -ENXIO;
 	*table = pde & PDE_SMPTBLPTR;
 	return 0;
@@ -265,25 +262,46 @@ int vtd_pasid_read(const struct vtd_memory *memory,
 	return ret == -ENXIO || ret == -EINVAL ? 0 : ret;
 }
 
+/*
+ * The first entry that is present, from @i on, of @num that are @step words each; @num:
+ * there is none.
+ */
+static u32 find_present(const __le64 *words, u32 step, u32 num, u32 i)
+{
+	static_assert(PDE_P == PTE0_P);
+
+	while (i < num && !(words[i * step] & cpu_to_le64(PTE0_P)))
+		i++;
+	return i;
+}
+
+/* Most of a guest's tables is empty. */
+#define for_each_present(i, words, step, num)				\
+	for (i = find_present(words, step, num, 0); i < (num);		\
+	     i = find_present(words, step, num, i + 1))
+
 /* The words of a table that lie in one page of the guest's are read at once. */
 static int walk_table(const struct vtd_memory *memory, u64 table,
-		      const struct vtd_limits *limits, u32 first, u32 end,
+		      const struct vtd_limits *limits, u32 first, u32 num,
 		      __le64 *words, const struct vtd_visitor *visitor)
 {
 	struct vtd_entry entry;
 	const char *why;
-	u32 pasid;
 	int ret;
+	u32 i;
 
 	ret = memory->read(memory->data, table, words,
 			   PASIDS_PER_TABLE * PTE_SIZE);
-	for (pasid = first; pasid < end && !ret; pasid++, words += PTE_WORDS) {
-		if (!(words[0] & cpu_to_le64(PTE0_P)) ||
-		    vtd_entry_check(words, limits, &entry, &why))
+	if (ret)
+		return ret;
+	for_each_present(i, words, PTE_WORDS, num) {
+		if (vtd_entry_check(&words[i * PTE_WORDS], limits, &entry, &why))
 			continue;
-		ret = visitor->visit(visitor->data, pasid, &entry);
+		ret = visitor->visit(visitor->data, first + i, &entry);
+		if (ret)
+			return ret;
 	}
-	return ret;
+	return 0;
 }
 
 /* What a walk has in its hands; both parts lie in one page of the guest's. */
@@ -292,21 +310,22 @@ struct walk_buffer {
 	__le64 table[PASIDS_PER_TABLE * PTE_WORDS];
 };
 
-/* What the tables of the directory entries say that have been read, for @first to @end */
+/* What the tables say of which @num directory entries have been read, for @first to @end */
 static int walk_directory(const struct vtd_memory *memory,
 			  const struct vtd_limits *limits, u32 first, u32 end,
-			  struct walk_buffer *buffer,
+			  u32 num, struct walk_buffer *buffer,
 			  const struct vtd_visitor *visitor)
 {
+	u32 i, pasid;
 	u64 table;
 	int ret;
-	u32 i;
 
-	for (i = 0; first < end; i++, first += PASIDS_PER_TABLE) {
+	for_each_present(i, buffer->directory, 1, num) {
 		if (check_directory(buffer->directory[i], limits, &table))
 			continue;
-		ret = walk_table(memory, table, limits, first,
-				 min(first + PASIDS_PER_TABLE, end),
+		pasid = first + i * PASIDS_PER_TABLE;
+		ret = walk_table(memory, table, limits, pasid,
+				 min(PASIDS_PER_TABLE, end - pasid),
 				 buffer->table, visitor);
 		if (ret && ret != -ENXIO)
 			return ret;
@@ -322,16 +341,16 @@ static int walk(const struct vtd_memory *memory,
 {
 	const u32 step = ARRAY_SIZE(buffer->directory) * PASIDS_PER_TABLE;
 	u32 end = pasid_end(context, limits);
-	u32 first, last;
+	u32 first, last, num;
 	int ret;
 
 	for (first = 0; first < end; first += step) {
 		last = min(first + step, end);
+		num = DIV_ROUND_UP(last - first, PASIDS_PER_TABLE);
 		ret = read_directory(memory, context, first, buffer->directory,
-				     DIV_ROUND_UP(last - first,
-						  PASIDS_PER_TABLE));
+				     num);
 		if (!ret)
-			ret = walk_directory(memory, limits, first, last,
+			ret = walk_directory(memory, limits, first, last, num,
 					     buffer, visitor);
 		if (ret && ret != -ENXIO)
 			return ret;
