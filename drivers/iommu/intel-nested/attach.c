@@ -44,6 +44,20 @@ static void detach_group(struct vtd_dev *vdev, struct iommu_domain *domain,
 		iommu_detach_group(domain, vdev->group);
 }
 
+static void shadow_attached(struct vtd_shadow *shadow)
+{
+	shadow->attached = true;
+	if (shadow->entry.kind == VTD_STAGE1)
+		vtd_flush_add(shadow);
+}
+
+static void shadow_detached(struct vtd_shadow *shadow)
+{
+	shadow->attached = false;
+	if (shadow->entry.kind == VTD_STAGE1)
+		vtd_flush_remove(shadow);
+}
+
 static void block_rid(struct vtd_dev *vdev)
 {
 	struct vtd_shadow *shadow;
@@ -57,6 +71,7 @@ static void block_rid(struct vtd_dev *vdev)
 	case VTD_RID_STAGE1:
 		shadow = vdev->rid_shadow;
 		detach_group(vdev, shadow->domain, &shadow->handle);
+		shadow_detached(shadow);
 		shadow->undrained = !vtd_drain(vdev, VTD_RID_PASID);
 		vdev->rid_shadow = NULL;
 		break;
@@ -87,6 +102,7 @@ static int attach_stage1(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	block_rid(vdev);
 	ret = attach_group(vdev, shadow->domain, &shadow->handle);
 	if (!ret) {
+		shadow_attached(shadow);
 		vdev->rid = VTD_RID_STAGE1;
 		vdev->rid_shadow = shadow;
 	}
@@ -140,7 +156,8 @@ static int attach_pasid(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 		return 0;
 	ret = iommu_attach_device_pasid(shadow->domain, vdev->dev,
 					shadow->pasid, &shadow->handle);
-	shadow->attached = !ret;
+	if (!ret)
+		shadow_attached(shadow);
 	return judge(vdev, shadow->pasid, ret);
 }
 
@@ -212,7 +229,7 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 	if (!shadow->attached)
 		return;
 	iommu_detach_device_pasid(shadow->domain, vdev->dev, shadow->pasid);
-	shadow->attached = false;
+	shadow_detached(shadow);
 	if (shadow->entry.kind == VTD_STAGE1)
 		shadow->undrained = !vtd_drain(vdev, shadow->pasid);
 }

@@ -4,6 +4,10 @@
  * to the same domains are gathered, and handed to intel-iommu together.
  *
  * Invariants:
+ *  - vtd_viommu.in_force has the shadows that a guest's first stage is in force by, and no
+ *    others, in the order of their domain ids and, of one domain id, of their PASIDs. Who
+ *    attaches and detaches them keeps it (attach.c), with vtd_viommu.lock held. So what an
+ *    invalidation costs depends on how many it is for, and not on how many there are;
  *  - what is gathered is carried out before anything else is done for the guest, and
  *    before its call returns: nothing stays here when vtd_viommu.lock is released;
  *  - a command counts when it, and all that came before it, is complete;
@@ -11,15 +15,77 @@
  *    invalidation of the IOTLB that intel-iommu carries out includes device TLBs: so one
  *    of a device TLB that follows it, of the same addresses, is complete with it. Where a
  *    range is too much for the kernel, all that belongs to the guest's memory is
- *    invalidated, by its domain;
+ *    invalidated, by its domain, and once for all shadows that are meant;
  *  - that can be repeated, and is, from the first command that does not count.
  */
 #include <linux/bitfield.h>
 #include <linux/iommu.h>
+#include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "vtd.h"
+
+/* --- What is in force --------------------------------------------------------- */
+
+#define KEY_DID		GENMASK_ULL(63, 32)
+#define KEY_PASID	GENMASK_ULL(31, 0)
+
+static u64 make_key(u16 did, u32 pasid)
+{
+	return FIELD_PREP(KEY_DID, did) | pasid;
+}
+
+static u64 key_of(const struct rb_node *node)
+{
+	const struct vtd_shadow *shadow = rb_entry(node, struct vtd_shadow,
+						   in_force);
+
+	return make_key(shadow->entry.did, shadow->pasid);
+}
+
+static bool is_before(struct rb_node *a, const struct rb_node *b)
+{
+	return key_of(a) < key_of(b);
+}
+
+/* Those whose keys are @key in the bits of @mask, which are the upper ones, or none */
+struct selection {
+	u64 key;
+	u64 mask;
+};
+
+static int compare(const void *data, const struct rb_node *node)
+{
+	const struct selection *selection = data;
+	u64 key = key_of(node) & selection->mask;
+
+	if (selection->key < key)
+		return -1;
+	return selection->key > key;
+}
+
+/**
+ * vtd_flush_add - invalidations are for this shadow as well
+ * @shadow: VTD_STAGE1, has been attached
+ *
+ * Context: with vtd_viommu.lock held.
+ */
+void vtd_flush_add(struct vtd_shadow *shadow)
+{
+	rb_add(&shadow->in_force, &shadow->vdev->viommu->in_force, is_before);
+}
+
+/**
+ * vtd_flush_remove - the opposite
+ * @shadow: has been added, and is detached
+ *
+ * Context: with vtd_viommu.lock held.
+ */
+void vtd_flush_remove(struct vtd_shadow *shadow)
+{
+	rb_erase(&shadow->in_force, &shadow->vdev->viommu->in_force);
+}
 
 /* --- Carrying it out ---------------------------------------------------------- */
 
@@ -52,20 +118,18 @@ static bool can_flush_all(const struct vtd_viommu *viommu)
 }
 
 /* @array: what is handed to intel-iommu; NULL: that is too much for the kernel. */
-static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
+static int flush_shadow(const struct vtd_shadow *shadow,
 			const struct iommu_user_data_array *array)
 {
-	struct vtd_viommu *viommu = vdev->viommu;
+	struct vtd_viommu *viommu = shadow->vdev->viommu;
 	struct iommu_user_data_array copy;
 	int ret;
 
 	/* What is not in force, or has no stage 1, has nothing in caches. */
-	if (shadow->entry.kind != VTD_STAGE1 ||
-	    (!shadow->attached && vdev->rid_shadow != shadow))
+	if (!shadow->attached || shadow->entry.kind != VTD_STAGE1)
 		return 0;
 	if (!array) {
-		iommu_flush_iotlb_all(viommu->parent);
-		viommu->gather.wider = viommu->gather.flushes;
+		viommu->gather.whole = true;
 		return 0;
 	}
 	/* How much has been done is written there. */
@@ -77,65 +141,68 @@ static int flush_shadow(struct vtd_dev *vdev, const struct vtd_shadow *shadow,
 	       iommu_nested_user_page_missing(viommu->core) : ret;
 }
 
-static bool is_meant(const struct vtd_command *target,
-		     const struct vtd_shadow *shadow)
-{
-	switch (target->kind) {
-	case VTD_CMD_FLUSH_DOMAIN:
-	case VTD_CMD_FLUSH_PASID:
-		return shadow->entry.did == target->did;
-	default:
-		return true;
-	}
-}
-
-static int flush_device(struct vtd_dev *vdev, const struct vtd_command *target,
-			const struct iommu_user_data_array *array)
-{
-	struct vtd_shadow *shadow;
-	unsigned long pasid;
-	int ret;
-
-	if (target->kind == VTD_CMD_FLUSH_PASID ||
-	    target->kind == VTD_CMD_FLUSH_DEVICE_PASID) {
-		shadow = xa_load(&vdev->state->shadows, target->pasid);
-		return shadow && is_meant(target, shadow) ?
-		       flush_shadow(vdev, shadow, array) : 0;
-	}
-	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		ret = is_meant(target, shadow) ?
-		      flush_shadow(vdev, shadow, array) : 0;
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static bool names_device(const struct vtd_command *command)
 {
 	return command->kind == VTD_CMD_FLUSH_DEVICE ||
 	       command->kind == VTD_CMD_FLUSH_DEVICE_PASID;
 }
 
-static int flush_devices(struct vtd_viommu *viommu,
-			 const struct iommu_user_data_array *array)
+static int flush_device(struct vtd_viommu *viommu,
+			const struct iommu_user_data_array *array)
 {
 	const struct vtd_command *target = &viommu->gather.target;
 	struct iommu_nested_binding *binding;
+	struct vtd_shadow *shadow;
 	struct vtd_dev *vdev;
+	unsigned long pasid;
+	int ret;
+
+	binding = iommu_nested_find(viommu->core, target->virtual_id);
+	vdev = binding->backend_data;
+	if (target->kind == VTD_CMD_FLUSH_DEVICE_PASID) {
+		shadow = xa_load(&vdev->state->shadows, target->pasid);
+		return shadow ? flush_shadow(shadow, array) : 0;
+	}
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		ret = flush_shadow(shadow, array);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int flush_domains(struct vtd_viommu *viommu,
+			 const struct iommu_user_data_array *array)
+{
+	static const u64 masks[] = {
+		[VTD_CMD_FLUSH_ALL] = 0,
+		[VTD_CMD_FLUSH_DOMAIN] = KEY_DID,
+		[VTD_CMD_FLUSH_PASID] = KEY_DID | KEY_PASID,
+	};
+	const struct vtd_command *target = &viommu->gather.target;
+	const u64 mask = masks[target->kind];
+	const struct selection selection = {
+		.key = make_key(target->did, target->pasid) & mask,
+		.mask = mask,
+	};
+	struct rb_node *node;
 	int err, ret = 0;
 
-	if (names_device(target)) {
-		binding = iommu_nested_find(viommu->core, target->virtual_id);
-		return flush_device(binding->backend_data, target, array);
-	}
 	/* An error of one keeps nothing in caches for another. */
-	list_for_each_entry(vdev, &viommu->devices, node) {
-		err = flush_device(vdev, target, array);
+	rb_for_each(node, &selection, &viommu->in_force, compare) {
+		err = flush_shadow(rb_entry(node, struct vtd_shadow, in_force),
+				   array);
 		ret = ret ?: err;
 		cond_resched();
 	}
 	return ret;
+}
+
+static int flush_target(struct vtd_viommu *viommu,
+			const struct iommu_user_data_array *array)
+{
+	return names_device(&viommu->gather.target) ?
+	       flush_device(viommu, array) : flush_domains(viommu, array);
 }
 
 static int flush_ranges(struct vtd_viommu *viommu)
@@ -151,7 +218,21 @@ static int flush_ranges(struct vtd_viommu *viommu)
 	ret = vtd_write_user_page(viommu, ranges->list,
 				  ranges->num * sizeof(ranges->list[0]),
 				  &array.uptr);
-	return ret ?: flush_devices(viommu, &array);
+	return ret ?: flush_target(viommu, &array);
+}
+
+/* For kernels that cannot take the ranges */
+static int flush_parent(struct vtd_viommu *viommu)
+{
+	struct vtd_gather *gather = &viommu->gather;
+
+	gather->whole = false;
+	flush_target(viommu, NULL);
+	if (gather->whole) {
+		iommu_flush_iotlb_all(viommu->parent);
+		gather->wider = gather->flushes;
+	}
+	return 0;
 }
 
 /**
@@ -171,7 +252,7 @@ int vtd_flush_complete(struct vtd_viommu *viommu)
 	if (!gather->ranges.num)
 		return 0;
 	ret = can_flush_all(viommu) ? flush_ranges(viommu) :
-				      flush_devices(viommu, NULL);
+				      flush_parent(viommu);
 	if (!ret) {
 		if (gather->wider)
 			atomic64_add(gather->wider,
@@ -205,7 +286,7 @@ static bool is_included(const struct vtd_gather *gather,
 	    !vtd_ranges_have(&gather->ranges, &command->range))
 		return false;
 	shadow = xa_load(&vdev->state->shadows, target->pasid);
-	return !shadow || is_meant(target, shadow);
+	return !shadow || shadow->entry.did == target->did;
 }
 
 /* Out of line, for what is gathered has to do without */

@@ -36,7 +36,7 @@ struct vtd_state *vtd_state_create(void)
 
 static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
-	WARN_ON(shadow->attached || vdev->rid_shadow == shadow);
+	WARN_ON(shadow->attached);
 	if (shadow->undrained) {
 		list_add(&shadow->node, &vdev->undrained);
 		return;

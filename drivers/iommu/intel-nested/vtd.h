@@ -23,6 +23,7 @@
 #include <linux/iommu.h>
 #include <linux/iommu-nested.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/xarray.h>
 
 #include "pasid.h"
@@ -49,6 +50,7 @@ struct vtd_keeper;
  * @commands: of the guest, that are complete when these are
  * @flushes: of @commands, those that are about @ranges
  * @wider: of @flushes, those that have asked for less
+ * @whole: the kernel cannot take them, and they are not for nothing
  */
 struct vtd_gather {
 	struct vtd_command target;
@@ -56,6 +58,7 @@ struct vtd_gather {
 	u32 commands;
 	u32 flushes;
 	u32 wider;
+	bool whole;
 };
 
 /**
@@ -69,7 +72,8 @@ struct vtd_gather {
  *	for writing
  * @lock: see above
  * @devices: that are bound, under @core->sem
- * @num_shadows: number of struct vtd_shadow, under @lock
+ * @num_shadows: number of struct vtd_shadow in all states, under @lock
+ * @in_force: struct vtd_shadow of kind VTD_STAGE1 that are attached, see flush.c; likewise
  * @gather: likewise
  */
 struct vtd_viommu {
@@ -82,6 +86,7 @@ struct vtd_viommu {
 	struct mutex lock; /* all that this guest has here */
 	struct list_head devices;
 	u32 num_shadows;
+	struct rb_root in_force;
 	struct vtd_gather gather;
 };
 
@@ -92,9 +97,10 @@ struct vtd_viommu {
  * @entry: what the guest's says, constant; never VTD_BLOCKED
  * @domain: nested, and owned by this; or for VTD_PASSTHROUGH the parent; constant
  * @handle: of the attachment
- * @attached: PASIDs: it is. For VTD_RID_PASID see struct vtd_dev.rid_shadow.
- * @undrained: its handler may still run
- * @node: in struct vtd_dev.undrained, then
+ * @attached: it is; never where VTD_RID_PASID is VTD_PASSTHROUGH
+ * @in_force: in struct vtd_viommu.in_force, if it is VTD_STAGE1 and @attached
+ * @undrained: not @attached, and its handler may still run
+ * @node: in struct vtd_dev.undrained
  */
 struct vtd_shadow {
 	struct vtd_dev *vdev;
@@ -103,6 +109,7 @@ struct vtd_shadow {
 	struct iommu_domain *domain;
 	struct iommu_attach_handle handle;
 	bool attached;
+	struct rb_node in_force;
 	bool undrained;
 	struct list_head node;
 };
@@ -238,6 +245,8 @@ int vtd_sync_pasid(struct vtd_dev *vdev, u32 pasid);
 extern struct iommu_nested_backend vtd_backend;
 
 /* flush.c */
+void vtd_flush_add(struct vtd_shadow *shadow);
+void vtd_flush_remove(struct vtd_shadow *shadow);
 int vtd_flush(struct vtd_viommu *viommu, const struct vtd_command *command);
 int vtd_flush_complete(struct vtd_viommu *viommu);
 

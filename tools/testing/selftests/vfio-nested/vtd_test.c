@@ -689,6 +689,43 @@ TEST_F(vtd, invalidations_for_others_do_nothing)
 	EXPECT_REACHES(VN_NO_PASID, IOVA(0), b);
 }
 
+/* Many PASIDs have few domain ids, and come and go in no order. */
+TEST_F(vtd, invalidations_find_what_they_are_for)
+{
+	enum { PASIDS = 20, DIDS = 4, FIRST = 40 };
+	struct vn_guest *guest = &self->guest;
+	uint64_t page[2] = { new_page(_metadata, guest), new_page(_metadata, guest) };
+	uint64_t words[VN_VTD_ENTRY_WORDS];
+	unsigned int i, n, did;
+	struct vn_stage1 fs;
+
+	NEED_PASIDS();
+	ASSERT_OK(vn_device_enable_pasid(self->device));
+	ASSERT_OK(vn_s1_init(&fs, guest->vm, &vn_s1_x86, 12, VA_BITS));
+	for (i = 0; i < 2 * PASIDS; i++) {
+		n = i * 7 % PASIDS;
+		vn_pte_first(words, fs.table, DID + n % DIDS);
+		if (i < PASIDS || n % 5 == 0)
+			ASSERT_OK(vn_vtd_set_entry(guest, FIRST + n, i < PASIDS ? words : NULL));
+		ASSERT_OK(COMMAND(vn_qi_pasid_cache(DID + n % DIDS, FIRST + n)));
+	}
+	for (did = 0; did < DIDS; did++) {
+		ASSERT_OK(vn_s1_map(&fs, IOVA(0), page[0], VN_PAGE, VN_PROT_RW));
+		EXPECT_OK(COMMAND(vn_qi_iotlb_global()));
+		for (n = 0; n < PASIDS; n++)
+			if (n % 5)
+				EXPECT_REACHES(VN_PASID(FIRST + n), IOVA(0), page[0]);
+		ASSERT_OK(vn_s1_map(&fs, IOVA(0), page[1], VN_PAGE, VN_PROT_RW));
+		/* One PASID of one domain id, or all of that */
+		EXPECT_OK(COMMAND(did % 2 ? vn_qi_piotlb_all(DID + did, FIRST + did) :
+				  vn_qi_iotlb_domain(DID + did)));
+		for (n = 0; n < PASIDS; n++)
+			if (n % 5)
+				EXPECT_REACHES(VN_PASID(FIRST + n), IOVA(0),
+					       page[did % 2 ? n == did : n % DIDS == did]);
+	}
+}
+
 TEST_F(vtd, bad_descriptors_are_refused)
 {
 	struct vn_guest *guest = &self->guest;
