@@ -4,7 +4,9 @@
  *
  * Invariants:
  *  - one domain is never exchanged for another: the old one is taken off before the new
- *    one comes, and what intel-iommu was doing for it is waited for (keeper.c);
+ *    one comes, and what intel-iommu was doing for it is waited for (keeper.c). The one
+ *    exception are accesses without PASID: there that is waited for with the next one that
+ *    is taken off, and until then the old one is kept (block_rid());
  *  - VFIO finds its own domain, with its own handle, whenever it changes something by
  *    itself: when the device is closed, and where vtd_detach_finally() was called
  *    before;
@@ -58,9 +60,14 @@ static void shadow_detached(struct vtd_shadow *shadow)
 		vtd_flush_remove(shadow);
 }
 
+/*
+ * intel-iommu waits for page requests while it takes a domain off, and then forgets the
+ * handle of the attachment. Who has found that in between has it until the next time that
+ * something is taken off here.
+ */
 static void block_rid(struct vtd_dev *vdev)
 {
-	struct vtd_shadow *shadow;
+	struct vtd_shadow *shadow = vdev->rid_shadow;
 
 	switch (vdev->rid) {
 	case VTD_RID_BLOCKED:
@@ -69,15 +76,31 @@ static void block_rid(struct vtd_dev *vdev)
 		detach_group(vdev, vdev->viommu->stage2, vdev->vfio_handle);
 		break;
 	case VTD_RID_STAGE1:
-		shadow = vdev->rid_shadow;
 		detach_group(vdev, shadow->domain, &shadow->handle);
 		shadow_detached(shadow);
-		shadow->undrained = !vtd_drain(vdev, VTD_RID_PASID);
 		vdev->rid_shadow = NULL;
 		break;
 	}
+	if (vtd_keeper_waits(vdev))
+		vtd_free_drained(vdev, VTD_RID_PASID);
+	if (shadow)
+		shadow->undrained = vdev->pri;
 	/* VFIO owns the DMA of the group: so it is on a domain that blocks. */
 	vdev->rid = VTD_RID_BLOCKED;
+}
+
+/* With accesses without PASID blocked: do not wait for the next time. */
+static void drain_rid(struct vtd_dev *vdev)
+{
+	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, VTD_RID_PASID);
+	bool undrained = shadow && shadow->undrained;
+
+	if ((!undrained && list_empty(&vdev->undrained)) ||
+	    !vtd_drain(vdev, VTD_RID_PASID))
+		return;
+	vtd_free_drained(vdev, VTD_RID_PASID);
+	if (undrained)
+		shadow->undrained = false;
 }
 
 static int attach_stage2(struct vtd_dev *vdev)
@@ -238,7 +261,8 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
  * vtd_detach - refuse all accesses of a device
  * @vdev: the device
  *
- * Its state stays, and nothing of it is in force.
+ * Its state stays, and nothing of it is in force. What is attached next may be another
+ * state of the device.
  */
 void vtd_detach(struct vtd_dev *vdev)
 {
@@ -248,6 +272,18 @@ void vtd_detach(struct vtd_dev *vdev)
 	block_rid(vdev);
 	xa_for_each(&vdev->state->shadows, pasid, shadow)
 		vtd_detach_shadow(vdev, shadow);
+}
+
+/**
+ * vtd_silence - refuse all accesses of a device, and what it has requested
+ * @vdev: the device
+ *
+ * As vtd_detach(); and no handler runs any more.
+ */
+void vtd_silence(struct vtd_dev *vdev)
+{
+	vtd_detach(vdev);
+	drain_rid(vdev);
 }
 
 /**

@@ -9,9 +9,10 @@
  *
  * A keeper is a domain of a device's in which nothing is mapped, and which refuses all
  * requests. As long as the device has other domains with a handler it is attached to a
- * PASID that no guest has. And when one of those has been detached, it is attached in the
- * same place and detached again: that waits once more, and now nobody can find the old
- * handle (vtd_drain()).
+ * PASID that no guest has, so that intel-iommu waits whenever one of those is detached. And
+ * when one has been, it is attached in the same place and detached again: that waits once
+ * more, and now nobody can have the old handle (vtd_drain()). Any other domain does as well,
+ * where there is time until that is detached (block_rid()).
  *
  * Invariants:
  *  - the handler touches nothing that is ours;
@@ -174,6 +175,17 @@ void vtd_keepers_exit(void)
 }
 
 /**
+ * vtd_keeper_waits - whether intel-iommu waits for page requests of what is detached
+ * @vdev: from which device
+ *
+ * Context: with vtd_viommu.lock held.
+ */
+bool vtd_keeper_waits(const struct vtd_dev *vdev)
+{
+	return vdev->keeper && vdev->keeper->attached;
+}
+
+/**
  * vtd_drain - wait until a domain's handler does not run any more
  * @vdev: the device
  * @pasid: from which the domain has been detached
@@ -188,6 +200,8 @@ bool vtd_drain(struct vtd_dev *vdev, u32 pasid)
 
 	if (!vdev->pri)
 		return true;
+	if (!vtd_keeper_waits(vdev))
+		return false;
 	if (pasid == VTD_RID_PASID) {
 		if (iommu_attach_group_handle(keeper->domain, vdev->group,
 					      &keeper->drain))

@@ -111,8 +111,9 @@ static void leave(struct vtd_dev *vdev)
 
 	mutex_lock(&viommu->lock);
 	if (!vdev->orphan) {
-		if (vdev->rid != VTD_RID_STAGE2 || vdev->state->num_shadows)
-			vtd_detach(vdev);
+		if (vdev->rid != VTD_RID_STAGE2 || vdev->state->num_shadows ||
+		    !list_empty(&vdev->undrained))
+			vtd_silence(vdev);
 		vtd_keeper_detach(vdev);
 		vtd_end_faults(vdev);
 		/* VFIO's domain, of which they are children, may go next. */
@@ -205,7 +206,7 @@ static void pause_device(struct vtd_dev *vdev, bool *why)
 	mutex_lock(&vdev->viommu->lock);
 	*why = true;
 	if (!vdev->orphan) {
-		vtd_detach(vdev);
+		vtd_silence(vdev);
 		if (vdev->in_reset) {
 			/* The kernel ends its page requests, and we do. */
 			vtd_keeper_detach(vdev);

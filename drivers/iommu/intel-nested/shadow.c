@@ -34,17 +34,35 @@ struct vtd_state *vtd_state_create(void)
 	return state;
 }
 
+static void destroy_shadow(struct vtd_shadow *shadow)
+{
+	if (shadow->entry.kind == VTD_STAGE1)
+		iommu_domain_free(shadow->domain);
+	kfree(shadow);
+}
+
+/* It is in no state any more. */
 static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
 	WARN_ON(shadow->attached);
-	if (shadow->undrained) {
-		list_add(&shadow->node, &vdev->undrained);
-		return;
-	}
-	if (shadow->entry.kind == VTD_STAGE1)
-		iommu_domain_free(shadow->domain);
 	vdev->viommu->num_shadows--;
-	kfree(shadow);
+	if (shadow->undrained)
+		list_add(&shadow->node, &vdev->undrained);
+	else
+		destroy_shadow(shadow);
+}
+
+/* Of those that @pasid had, no handler runs any more. */
+void vtd_free_drained(struct vtd_dev *vdev, u32 pasid)
+{
+	struct vtd_shadow *shadow, *next;
+
+	list_for_each_entry_safe(shadow, next, &vdev->undrained, node) {
+		if (shadow->pasid != pasid)
+			continue;
+		list_del(&shadow->node);
+		destroy_shadow(shadow);
+	}
 }
 
 /* Before the device leaves; handlers that may still run get time to end. */
@@ -56,10 +74,9 @@ void vtd_free_undrained(struct vtd_dev *vdev)
 		return;
 	msleep(1000);
 	list_for_each_entry_safe(shadow, next, &vdev->undrained, node) {
-		shadow->undrained = false;
-		free_shadow(vdev, shadow);
+		list_del(&shadow->node);
+		destroy_shadow(shadow);
 	}
-	INIT_LIST_HEAD(&vdev->undrained);
 }
 
 /* @state, of which nothing is in force, is as it was created. */

@@ -168,7 +168,8 @@ enum vtd_rid {
  * @credits: of the guest, under viommu->sem; read by fault.c without a lock
  * @may_request: the context permits page requests, likewise
  * @keeper: keeps page requests going, or NULL; under @viommu->lock
- * @undrained: shadows that are kept until the device leaves, likewise
+ * @undrained: shadows that are in no state any more, but their handlers may still run;
+ *	likewise
  * @state: the context that was set last, likewise
  * @rid: what is in force, likewise
  * @rid_shadow: likewise, for VTD_RID_STAGE1
@@ -228,11 +229,13 @@ int vtd_write_user_page(struct vtd_viommu *viommu, const void *data, size_t len,
 int vtd_attach(struct vtd_dev *vdev);
 int vtd_attach_pasid(struct vtd_dev *vdev, u32 pasid);
 void vtd_detach(struct vtd_dev *vdev);
+void vtd_silence(struct vtd_dev *vdev);
 void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow);
 void vtd_detach_finally(struct vtd_dev *vdev);
 
 /* shadow.c */
 struct vtd_state *vtd_state_create(void);
+void vtd_free_drained(struct vtd_dev *vdev, u32 pasid);
 void vtd_free_undrained(struct vtd_dev *vdev);
 void vtd_state_clear(struct vtd_dev *vdev, struct vtd_state *state);
 void vtd_state_destroy(struct vtd_dev *vdev, struct vtd_state *state);
@@ -262,6 +265,7 @@ int vtd_keeper_attach(struct vtd_dev *vdev);
 void vtd_keeper_detach(struct vtd_dev *vdev);
 void vtd_keeper_retire(struct vtd_dev *vdev);
 void vtd_keepers_exit(void);
+bool vtd_keeper_waits(const struct vtd_dev *vdev);
 bool vtd_drain(struct vtd_dev *vdev, u32 pasid);
 
 /* fault.c */
