@@ -24,6 +24,10 @@ static int sync_device(struct vtd_dev *vdev, const struct vtd_command *command)
 	       vtd_sync_pasid(vdev, command->pasid) : vtd_sync_all(vdev);
 }
 
+/*
+ * Descriptors name no device, and an entry that is new may be any's: so all devices' tables
+ * are looked at.
+ */
 static int sync_devices(struct vtd_viommu *viommu,
 			const struct vtd_command *command)
 {
