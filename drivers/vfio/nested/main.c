@@ -345,6 +345,8 @@ static const struct {
 	SHOWN(invalidate_calls),
 	SHOWN(commands),
 	SHOWN(commands_refused),
+	SHOWN(commands_widened),
+	SHOWN(events),
 	SHOWN(events_delivered),
 	SHOWN(events_lost),
 	SHOWN(events_throttled),
@@ -364,7 +366,6 @@ static void nested_fops_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct vfio_nested *nested = file->private_data;
 	struct vfio_nested_stats stats;
-
 	size_t i;
 
 	iommu_nested_stats(nested->viommu, &stats);

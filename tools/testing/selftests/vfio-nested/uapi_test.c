@@ -3,7 +3,9 @@
  * What each ioctl says to values that are wrong, and that it changes nothing then;
  * what it tells when they are right. Built for 32 bits too.
  */
+#include <assert.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -321,9 +323,18 @@ TEST_F(uapi, device_of_another_stage2)
 
 /* Contexts */
 
+/* @data is any number of 64 bits, also where pointers have 32. */
 static int set_context(int fd, uint32_t type, uint32_t len, uint64_t data)
 {
-	return vn_nested_set_data(fd, STREAM, type, (void *)(uintptr_t)data, len);
+	struct vfio_nested_set_context context = {
+		.size = sizeof(context),
+		.virtual_id = STREAM,
+		.type = type,
+		.data_len = len,
+		.data_uptr = data,
+	};
+
+	return vn_ioctl(fd, VFIO_NESTED_SET_CONTEXT, &context);
 }
 
 TEST_F(uapi, context_of_unknown_device)
@@ -480,10 +491,21 @@ TEST_F(uapi, ste_fields)
 
 /* Invalidation */
 
+/* So is @entries. */
 static int invalidate(int fd, uint32_t type, uint32_t entry_len, uint32_t *num,
 		      uint64_t entries)
 {
-	return vn_nested_commands(fd, type, (void *)(uintptr_t)entries, entry_len, num);
+	struct vfio_nested_invalidate arg = {
+		.size = sizeof(arg),
+		.type = type,
+		.entry_len = entry_len,
+		.entry_num = *num,
+		.entries_uptr = entries,
+	};
+	int ret = vn_ioctl(fd, VFIO_NESTED_INVALIDATE, &arg);
+
+	*num = arg.entry_num;
+	return ret;
 }
 
 TEST_F(uapi, invalidate_without_devices)
@@ -729,6 +751,33 @@ TEST_F(uapi, state_pointers)
 
 /* Statistics */
 
+/* All members of struct vfio_nested_stats after the first two, in their order */
+static const char *const counters[] = {
+	"bindings", "contexts", "invalidate_calls", "commands", "commands_refused",
+	"events", "events_delivered", "events_lost", "events_throttled",
+	"faults", "faults_answered", "faults_expired", "faults_aborted",
+	"faults_refused", "faults_pending", "faults_delivered", "faults_moved",
+	"page_requests", "responses_refused", "commands_widened",
+};
+
+/* The line @name of the file's entry in /proc; UINT64_MAX: there is none. */
+static uint64_t shown_in_proc(int fd, const char *name)
+{
+	uint64_t value = UINT64_MAX;
+	char path[64], line[128];
+	size_t len = strlen(name);
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "r");
+	while (info && fgets(line, sizeof(line), info))
+		if (!strncmp(line, name, len) && line[len] == ':')
+			value = strtoull(line + len + 1, NULL, 10);
+	if (info)
+		fclose(info);
+	return value;
+}
+
 TEST_F(uapi, statistics)
 {
 	/* No opcode of either architecture */
@@ -757,6 +806,12 @@ TEST_F(uapi, statistics)
 	EXPECT_EQ(6, stats.invalidate_calls);
 	EXPECT_EQ(0, stats.events);
 	EXPECT_EQ(0, stats.faults);
+	static_assert(sizeof(counters) / sizeof(*counters) ==
+		      sizeof(stats) / sizeof(uint64_t) - 1, "one is missing");
+	for (i = 0; i < VN_ARRAY_SIZE(counters); i++)
+		EXPECT_EQ(((uint64_t *)&stats)[1 + i],
+			  shown_in_proc(self->fd, counters[i]))
+			TH_LOG("counter %u", i);
 
 	/* They are the file's, and outlive the devices. */
 	ASSERT_OK(vn_nested_unbind(self->device->fd));
@@ -785,9 +840,13 @@ FIXTURE_SETUP(stuck)
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg;
 	size_t size = sysconf(_SC_PAGESIZE);
+	uint32_t word = 0;
 
 	self->device = NEED_DEVICE(0);
 	unbind_all();
+	/* Of 32 bits; it wakes nobody. */
+	if (syscall(SYS_futex, &word, FUTEX_WAKE, 0, NULL, NULL, 0) < 0)
+		SKIP(return, "no threads without CONFIG_COMPAT_32BIT_TIME");
 	self->uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
 	if (self->uffd < 0)
 		SKIP(return, "no userfaultfd here: %m");
