@@ -17,6 +17,7 @@
 #define ATS_CAP             0x100
 #define PASID_CAP           0x110
 #define PRI_CAP             0x120
+#define ACS_CAP             0x130
 #define PASID_BITS          20
 
 /* --- Capabilities --------------------------------------------------------- */
@@ -363,6 +364,10 @@ static void realize(PCIDevice *pdev, Error **errp)
     }
     if (d->has_pri) {
         add_pri(d);
+    }
+    /* Functions of one device do not reach each other: each is an IOMMU group. */
+    if (pdev->cap_present & QEMU_PCI_CAP_MULTIFUNCTION) {
+        pcie_acs_init(pdev, ACS_CAP);
     }
     timer_init_ns(&d->run, QEMU_CLOCK_VIRTUAL, ntd_run, d);
     timer_init_ns(&d->later, QEMU_CLOCK_VIRTUAL, ntd_later, d);
