@@ -5,9 +5,10 @@
  *
  * Invariants:
  *  - vtd_viommu.in_force has the shadows that a guest's first stage is in force by, and no
- *    others, in the order of their domain ids and, of one domain id, of their PASIDs. Who
- *    attaches and detaches them keeps it (attach.c), with vtd_viommu.lock held. So what an
- *    invalidation costs depends on how many it is for, and not on how many there are;
+ *    others: hashed by domain id, so that devices with one each make no difference, and
+ *    each bucket a tree in the order of domain ids and PASIDs, so that neither do many
+ *    PASIDs of one domain id. Who attaches and detaches them keeps it (attach.c), with
+ *    vtd_viommu.lock held;
  *  - what is gathered is carried out before anything else is done for the guest, and
  *    before its call returns: nothing stays here when vtd_viommu.lock is released;
  *  - a command counts when it, and all that came before it, is complete;
@@ -49,7 +50,7 @@ static bool is_before(struct rb_node *a, const struct rb_node *b)
 	return key_of(a) < key_of(b);
 }
 
-/* Those whose keys are @key in the bits of @mask, which are the upper ones, or none */
+/* Those whose keys are @key in the bits of @mask, which are the upper ones */
 struct selection {
 	u64 key;
 	u64 mask;
@@ -65,6 +66,11 @@ static int compare(const void *data, const struct rb_node *node)
 	return selection->key > key;
 }
 
+static struct rb_root *bucket_of(struct vtd_viommu *viommu, u16 did)
+{
+	return &viommu->in_force[did % ARRAY_SIZE(viommu->in_force)];
+}
+
 /**
  * vtd_flush_add - invalidations are for this shadow as well
  * @shadow: VTD_STAGE1, has been attached
@@ -73,7 +79,8 @@ static int compare(const void *data, const struct rb_node *node)
  */
 void vtd_flush_add(struct vtd_shadow *shadow)
 {
-	rb_add(&shadow->in_force, &shadow->vdev->viommu->in_force, is_before);
+	rb_add(&shadow->in_force,
+	       bucket_of(shadow->vdev->viommu, shadow->entry.did), is_before);
 }
 
 /**
@@ -84,7 +91,8 @@ void vtd_flush_add(struct vtd_shadow *shadow)
  */
 void vtd_flush_remove(struct vtd_shadow *shadow)
 {
-	rb_erase(&shadow->in_force, &shadow->vdev->viommu->in_force);
+	rb_erase(&shadow->in_force,
+		 bucket_of(shadow->vdev->viommu, shadow->entry.did));
 }
 
 /* --- Carrying it out ---------------------------------------------------------- */
@@ -141,46 +149,50 @@ static int flush_shadow(const struct vtd_shadow *shadow,
 	       iommu_nested_user_page_missing(viommu->core) : ret;
 }
 
-static bool names_device(const struct vtd_command *command)
+static int flush_device_pasid(struct vtd_dev *vdev, u32 pasid,
+			      const struct iommu_user_data_array *array)
 {
-	return command->kind == VTD_CMD_FLUSH_DEVICE ||
-	       command->kind == VTD_CMD_FLUSH_DEVICE_PASID;
+	const struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, pasid);
+
+	return shadow ? flush_shadow(shadow, array) : 0;
 }
 
-static int flush_device(struct vtd_viommu *viommu,
+static int flush_device(struct vtd_dev *vdev,
+			const struct iommu_user_data_array *array)
+{
+	struct vtd_shadow *shadow;
+	unsigned long pasid;
+	int err, ret = 0;
+
+	/* An error of one keeps nothing in caches for another. */
+	xa_for_each(&vdev->state->shadows, pasid, shadow) {
+		err = flush_shadow(shadow, array);
+		ret = ret ?: err;
+	}
+	return ret;
+}
+
+static int flush_all(struct vtd_viommu *viommu,
+		     const struct iommu_user_data_array *array)
+{
+	struct vtd_dev *vdev;
+	int err, ret = 0;
+
+	list_for_each_entry(vdev, &viommu->devices, node) {
+		err = flush_device(vdev, array);
+		ret = ret ?: err;
+		cond_resched();
+	}
+	return ret;
+}
+
+/* One PASID of a domain id, or all */
+static int flush_domain(struct vtd_viommu *viommu,
 			const struct iommu_user_data_array *array)
 {
 	const struct vtd_command *target = &viommu->gather.target;
-	struct iommu_nested_binding *binding;
-	struct vtd_shadow *shadow;
-	struct vtd_dev *vdev;
-	unsigned long pasid;
-	int ret;
-
-	binding = iommu_nested_find(viommu->core, target->virtual_id);
-	vdev = binding->backend_data;
-	if (target->kind == VTD_CMD_FLUSH_DEVICE_PASID) {
-		shadow = xa_load(&vdev->state->shadows, target->pasid);
-		return shadow ? flush_shadow(shadow, array) : 0;
-	}
-	xa_for_each(&vdev->state->shadows, pasid, shadow) {
-		ret = flush_shadow(shadow, array);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static int flush_domains(struct vtd_viommu *viommu,
-			 const struct iommu_user_data_array *array)
-{
-	static const u64 masks[] = {
-		[VTD_CMD_FLUSH_ALL] = 0,
-		[VTD_CMD_FLUSH_DOMAIN] = KEY_DID,
-		[VTD_CMD_FLUSH_PASID] = KEY_DID | KEY_PASID,
-	};
-	const struct vtd_command *target = &viommu->gather.target;
-	const u64 mask = masks[target->kind];
+	const u64 mask = target->kind == VTD_CMD_FLUSH_PASID ?
+			 KEY_DID | KEY_PASID : KEY_DID;
 	const struct selection selection = {
 		.key = make_key(target->did, target->pasid) & mask,
 		.mask = mask,
@@ -188,8 +200,7 @@ static int flush_domains(struct vtd_viommu *viommu,
 	struct rb_node *node;
 	int err, ret = 0;
 
-	/* An error of one keeps nothing in caches for another. */
-	rb_for_each(node, &selection, &viommu->in_force, compare) {
+	rb_for_each(node, &selection, bucket_of(viommu, target->did), compare) {
 		err = flush_shadow(rb_entry(node, struct vtd_shadow, in_force),
 				   array);
 		ret = ret ?: err;
@@ -198,11 +209,30 @@ static int flush_domains(struct vtd_viommu *viommu,
 	return ret;
 }
 
+/* The device that an invalidation names; it has been looked for before. */
+static struct vtd_dev *target_device(struct vtd_viommu *viommu)
+{
+	return iommu_nested_find(viommu->core,
+				 viommu->gather.target.virtual_id)->backend_data;
+}
+
 static int flush_target(struct vtd_viommu *viommu,
 			const struct iommu_user_data_array *array)
 {
-	return names_device(&viommu->gather.target) ?
-	       flush_device(viommu, array) : flush_domains(viommu, array);
+	const struct vtd_command *target = &viommu->gather.target;
+
+	switch (target->kind) {
+	case VTD_CMD_FLUSH_DOMAIN:
+	case VTD_CMD_FLUSH_PASID:
+		return flush_domain(viommu, array);
+	case VTD_CMD_FLUSH_DEVICE:
+		return flush_device(target_device(viommu), array);
+	case VTD_CMD_FLUSH_DEVICE_PASID:
+		return flush_device_pasid(target_device(viommu), target->pasid,
+					  array);
+	default:
+		return flush_all(viommu, array);
+	}
 }
 
 static int flush_ranges(struct vtd_viommu *viommu)
@@ -270,6 +300,12 @@ static bool is_same_target(const struct vtd_command *a,
 {
 	return a->kind == b->kind && a->did == b->did && a->pasid == b->pasid &&
 	       a->virtual_id == b->virtual_id;
+}
+
+static bool names_device(const struct vtd_command *command)
+{
+	return command->kind == VTD_CMD_FLUSH_DEVICE ||
+	       command->kind == VTD_CMD_FLUSH_DEVICE_PASID;
 }
 
 /* An invalidation of a device TLB: does that of the IOTLB do it as well? */

@@ -103,7 +103,6 @@ int vtd_viommu_init(struct iommu_nested_viommu *core, struct device *dev)
 	viommu->ops = vtd_ops(dev);
 	mutex_init(&viommu->lock);
 	INIT_LIST_HEAD(&viommu->devices);
-	viommu->in_force = RB_ROOT;
 
 	ret = vtd_limits_of(dev, &viommu->limits);
 	if (!ret)
@@ -122,7 +121,7 @@ void vtd_viommu_release(struct iommu_nested_viommu *core)
 	struct vtd_viommu *viommu = core->backend_data;
 
 	core->backend_data = NULL;
-	WARN_ON(viommu->num_shadows || !RB_EMPTY_ROOT(&viommu->in_force));
+	WARN_ON(viommu->num_shadows);
 	if (core->mirror)
 		iommu_domain_free(viommu->parent);
 	mutex_destroy(&viommu->lock);

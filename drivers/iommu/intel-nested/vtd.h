@@ -40,6 +40,9 @@ struct vtd_keeper;
  */
 #define VTD_MAX_PASID_BITS	16
 
+/* So many devices with a domain id of their own are found at once. */
+#define VTD_DID_BUCKETS		256
+
 /* Recoverable faults that one virtual IOMMU may have outstanding. */
 #define VTD_MAX_PENDING		512
 
@@ -73,7 +76,8 @@ struct vtd_gather {
  * @lock: see above
  * @devices: that are bound, under @core->sem
  * @num_shadows: number of struct vtd_shadow in all states, under @lock
- * @in_force: struct vtd_shadow of kind VTD_STAGE1 that are attached, see flush.c; likewise
+ * @in_force: struct vtd_shadow of kind VTD_STAGE1 that are attached, by domain id, see
+ *	flush.c; likewise
  * @gather: likewise
  */
 struct vtd_viommu {
@@ -86,7 +90,7 @@ struct vtd_viommu {
 	struct mutex lock; /* all that this guest has here */
 	struct list_head devices;
 	u32 num_shadows;
-	struct rb_root in_force;
+	struct rb_root in_force[VTD_DID_BUCKETS];
 	struct vtd_gather gather;
 };
 
