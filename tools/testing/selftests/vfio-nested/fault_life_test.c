@@ -496,15 +496,9 @@ static void have_many_faults(struct vn_scene *scene, int to)
 	if (write(to, &ok, 1) != 1)
 		return;
 	for (;;) {
-		for (i = 0; i < VN_TESTDEV_CHANNELS; i++) {
-			struct vn_channel_status status =
-				vn_testdev_status(&scene->device, i);
-
-			if (status.state == VN_CHANNEL_IDLE ||
-			    status.state == VN_CHANNEL_OK ||
-			    status.state == VN_CHANNEL_ERROR)
+		for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
+			if (vn_testdev_is_free(&scene->device, i))
 				vn_scene_start(scene, i);
-		}
 		if (vn_ring_get(&scene->guest.ring, &fault) && fault.timestamp % 3)
 			vn_respond(scene->guest.fd, fault.cookie,
 				   1 + fault.timestamp % 2);

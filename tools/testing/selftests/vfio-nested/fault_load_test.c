@@ -491,15 +491,9 @@ static void flood(struct vn_scene *scene, int to, uint32_t flags)
 	unsigned int i;
 
 	for (;;) {
-		for (i = 0; i < VN_TESTDEV_CHANNELS; i++) {
-			struct vn_channel_status status =
-				vn_testdev_status(&scene->device, i);
-
-			if (status.state == VN_CHANNEL_IDLE ||
-			    status.state == VN_CHANNEL_OK ||
-			    status.state == VN_CHANNEL_ERROR)
+		for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
+			if (vn_testdev_is_free(&scene->device, i))
 				start_pieces(scene, i, flags, FLOOD_PIECES);
-		}
 		vn_ring_drain(&scene->guest.ring, 0);
 		vn_guest_translate(&scene->guest, VN_SCENE_STREAM);
 		vn_sleep_ms(5);

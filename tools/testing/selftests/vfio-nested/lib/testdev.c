@@ -161,16 +161,12 @@ int vn_testdev_quiet(struct vn_device *device)
 int vn_testdev_start(struct vn_device *device, unsigned int channel,
 		     const struct vn_access *access)
 {
-	struct vn_channel_status status;
 	int ret;
 
 	ret = vn_engine_revive(device);
 	if (ret)
 		return ret;
-	status = vn_testdev_status(device, channel);
-	if (status.state == VN_CHANNEL_RUNNING ||
-	    status.state == VN_CHANNEL_STALLED ||
-	    status.state == VN_CHANNEL_WAITING)
+	if (!vn_testdev_is_free(device, channel))
 		return vn_fail(-EBUSY, "%s: channel %u runs already",
 			       device->pci.name, channel);
 	*channel_reg(device, channel, CH_ADDR) = (uint32_t)access->iova;
@@ -298,6 +294,13 @@ void vn_testdev_atc_flush(struct vn_device *device)
 static bool finished(struct vn_channel_status status)
 {
 	return status.state == VN_CHANNEL_OK || status.state == VN_CHANNEL_ERROR;
+}
+
+bool vn_testdev_is_free(struct vn_device *device, unsigned int channel)
+{
+	struct vn_channel_status status = vn_testdev_status(device, channel);
+
+	return status.state == VN_CHANNEL_IDLE || finished(status);
 }
 
 int vn_testdev_wait(struct vn_device *device, unsigned int channel,

@@ -139,6 +139,8 @@ int vn_testdev_start(struct vn_device *device, unsigned int channel,
 void vn_testdev_stop(struct vn_device *device, unsigned int channel);
 struct vn_channel_status vn_testdev_status(struct vn_device *device,
 					   unsigned int channel);
+/* It has finished what it was given, or was given nothing. */
+bool vn_testdev_is_free(struct vn_device *device, unsigned int channel);
 /* Waits until the channel has finished: 0, or -ETIMEDOUT. */
 int vn_testdev_wait(struct vn_device *device, unsigned int channel,
 		    unsigned int timeout_ms, struct vn_channel_status *status);
