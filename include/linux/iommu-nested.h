@@ -223,14 +223,13 @@ struct iommu_nested_answer {
  *	comes until @reset_done. Never called twice without a @reset_done.
  * @reset_done: the context that was set last is in force again
  * @invalidate: check, translate and carry out @num commands of @len bytes each (one of
- *	the two above) at @cmds, a copy in kernel memory, aligned to 8 bytes, that
- *	may be overwritten. With @sync it
- *	waits until these commands, and all of earlier calls for this @viommu,
- *	are complete; @num may be zero then and @cmds NULL. Returns the number
- *	consumed. If that is less than @num, *@err is the error of the first
- *	command that was not, and the core calls again with @sync to wait for
- *	those before it. *@err is -EIO if the hardware did not answer, -EAGAIN as
- *	iommu_nested_user_page() says; else it is not written. Called with viommu->sem
+ *	the two above) at @cmds, a copy in kernel memory, aligned to 8 bytes, that may
+ *	be overwritten. With @sync it waits until these commands, and all of earlier
+ *	calls for this @viommu, are complete; @num may be zero then and @cmds NULL.
+ *	Returns the number consumed. If that is less than @num, *@err is the error of
+ *	the first command that was not (-EAGAIN: see iommu_nested_user_page()), and
+ *	the core calls again with @sync to wait for those before it. *@err is -EIO if
+ *	the hardware did not answer, else it is not written. Called with viommu->sem
  *	held for reading.
  * @invalidate_generic: as @invalidate, for commands that are struct
  *	vfio_nested_command_generic. NULL where there is no such.
