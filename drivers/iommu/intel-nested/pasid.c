@@ -264,9 +264,9 @@ int vtd_pasid_read(const struct vtd_memory *memory,
 
 /*
  * The first entry that is present, from @i on, of @num that are @step words each; @num:
- * there is none.
+ * there is none. Most of a guest's tables is empty.
  */
-static u32 find_present(const __le64 *words, u32 step, u32 num, u32 i)
+static u32 next_present(const __le64 *words, u32 step, u32 i, u32 num)
 {
 	static_assert(PDE_P == PTE0_P);
 
@@ -274,11 +274,6 @@ static u32 find_present(const __le64 *words, u32 step, u32 num, u32 i)
 		i++;
 	return i;
 }
-
-/* Most of a guest's tables is empty. */
-#define for_each_present(i, words, step, num)				\
-	for (i = find_present(words, step, num, 0); i < (num);		\
-	     i = find_present(words, step, num, i + 1))
 
 /* The words of a table that lie in one page of the guest's are read at once. */
 static int walk_table(const struct vtd_memory *memory, u64 table,
@@ -294,7 +289,7 @@ static int walk_table(const struct vtd_memory *memory, u64 table,
 			   PASIDS_PER_TABLE * PTE_SIZE);
 	if (ret)
 		return ret;
-	for_each_present(i, words, PTE_WORDS, num) {
+	for (i = 0; (i = next_present(words, PTE_WORDS, i, num)) < num; i++) {
 		if (vtd_entry_check(&words[i * PTE_WORDS], limits, &entry, &why))
 			continue;
 		ret = visitor->visit(visitor->data, first + i, &entry);
@@ -320,7 +315,7 @@ static int walk_directory(const struct vtd_memory *memory,
 	u64 table;
 	int ret;
 
-	for_each_present(i, buffer->directory, 1, num) {
+	for (i = 0; (i = next_present(buffer->directory, 1, i, num)) < num; i++) {
 		if (check_directory(buffer->directory[i], limits, &table))
 			continue;
 		pasid = first + i * PASIDS_PER_TABLE;
