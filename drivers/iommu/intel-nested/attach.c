@@ -261,8 +261,8 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
  * vtd_detach - refuse all accesses of a device
  * @vdev: the device
  *
- * Its state stays, and nothing of it is in force. What is attached next may be another
- * state of the device.
+ * Its state stays, and nothing of it is in force. The handler of what was there for
+ * accesses without PASID may still run.
  */
 void vtd_detach(struct vtd_dev *vdev)
 {
@@ -275,10 +275,10 @@ void vtd_detach(struct vtd_dev *vdev)
 }
 
 /**
- * vtd_silence - refuse all accesses of a device, and what it has requested
+ * vtd_silence - refuse all accesses of a device, and see that it reports nothing
  * @vdev: the device
  *
- * As vtd_detach(); and no handler runs any more.
+ * As vtd_detach(); and no handler runs any more, but for that of a shadow that is undrained.
  */
 void vtd_silence(struct vtd_dev *vdev)
 {
