@@ -16,6 +16,7 @@
 #define ID			0x000
 #define MAGIC			0x7e57de51
 #define BAD			0x004
+#define LATENCY			0x008
 #define ATC_FLUSH		0x030
 #define STOP_MARKER		0x034
 
@@ -54,6 +55,7 @@ SAME(DEVICE, NTD_DEVICE_ID);
 SAME(MAGIC, NTD_MAGIC);
 SAME(ID, NTD_ID);
 SAME(BAD, NTD_BAD);
+SAME(LATENCY, NTD_LATENCY);
 SAME(ATC_FLUSH, NTD_ATC_FLUSH);
 SAME(STOP_MARKER, NTD_STOP_MARKER);
 SAME(CHANNEL(3), NTD_CHANNEL(3));
@@ -154,6 +156,7 @@ int vn_testdev_quiet(struct vn_device *device)
 	for (i = 0; i < VN_TESTDEV_CHANNELS; i++)
 		vn_testdev_stop(device, i);
 	*reg(device, BAD) = 0;
+	*reg(device, LATENCY) = 0;
 	*reg(device, ATC_FLUSH) = 1;
 	return 0;
 }
@@ -271,6 +274,12 @@ void vn_testdev_buffer_read(struct vn_device *device, uint32_t offset,
 void vn_testdev_misbehave(struct vn_device *device, uint32_t bad)
 {
 	*reg(device, BAD) = bad;
+	vn_barrier();
+}
+
+void vn_testdev_latency(struct vn_device *device, uint32_t ns)
+{
+	*reg(device, LATENCY) = ns;
 	vn_barrier();
 }
 

@@ -166,6 +166,8 @@ void vn_testdev_buffer_read(struct vn_device *device, uint32_t offset,
 			    void *data, size_t size);
 
 void vn_testdev_misbehave(struct vn_device *device, uint32_t bad);
+/* So much of the machine's time passes before an access is made, or made again. */
+void vn_testdev_latency(struct vn_device *device, uint32_t ns);
 uint32_t vn_testdev_count(struct vn_device *device, enum vn_testdev_counter which);
 /* Says that no page request of this PASID will come any more. */
 void vn_testdev_stop_marker(struct vn_device *device, uint32_t pasid);
