@@ -182,9 +182,10 @@ static int enable_ats(void)
 	if (ret)
 		return ret;
 	rig.guest.ats = true;
-	context = rig_context(&rig);
-	for (i = 0; i < rig.nr_devices && !ret; i++)
+	for (i = 0; i < rig.nr_devices && !ret; i++) {
+		context = rig_context(&rig, i);
 		ret = rig.driver->set(&rig, i, &context);
+	}
 	return ret;
 }
 
@@ -233,6 +234,18 @@ struct faults {
 };
 
 /*
+ * The device is back at once, while the VMM is still busy with its answer; or so late
+ * that the VMM waits for it.
+ */
+static const struct {
+	const char *name;
+	uint32_t latency_ns;
+} paces[] = {
+	{ "at-once", 0 },
+	{ "later", 500000 },
+};
+
+/*
  * What is tried again where nothing is mapped stalls again: one answer and the next
  * report are a whole round, from event to event.
  */
@@ -260,19 +273,33 @@ static int fault_case(const char *name, unsigned int num, unsigned int samples)
 	return ret ? ret : rig_abort(&rig, faults.names, num);
 }
 
-static int fault_devices(const struct bench_options *options, unsigned int num)
+static int fault_cases(const char *pace)
 {
+	unsigned int burst = rig.arch->fault_burst;
 	char name[64];
 	int ret;
 
+	snprintf(name, sizeof(name), "fault/single/%s/devices-%u", pace,
+		 rig.nr_devices);
+	ret = fault_case(name, 1, FAULT_SAMPLES);
+	if (ret)
+		return ret;
+	snprintf(name, sizeof(name), "fault/burst-%u/%s/devices-%u", burst, pace,
+		 rig.nr_devices);
+	return fault_case(name, burst, BURST_SAMPLES);
+}
+
+static int fault_devices(const struct bench_options *options, unsigned int num)
+{
+	unsigned int i;
+	int ret;
+
 	ret = open_rig(options, num, true);
-	snprintf(name, sizeof(name), "fault/single/devices-%u", num);
-	if (!ret)
-		ret = fault_case(name, 1, FAULT_SAMPLES);
-	if (!ret) {
-		snprintf(name, sizeof(name), "fault/burst-%u/devices-%u",
-			 rig.arch->fault_burst, num);
-		ret = fault_case(name, rig.arch->fault_burst, BURST_SAMPLES);
+	for (i = 0; i < VN_ARRAY_SIZE(paces) && !ret; i++) {
+		if (options->wall && paces[i].latency_ns)
+			continue;
+		vn_testdev_latency(&rig.devices[0], paces[i].latency_ns);
+		ret = fault_cases(paces[i].name);
 	}
 	rig_close(&rig);
 	return ret;
@@ -364,13 +391,13 @@ static int bind_cases(const struct bench_options *options, const char *what,
 	ret = open_rig(options, 1, faults);
 	if (ret)
 		goto out;
-	steps.one = rig_context(&rig);
+	steps.one = rig_context(&rig, 0);
 	table = rig.guest.cd;
 	size = rig.arch->table_size;
 	/* Another table that says the same */
 	rig.guest.cd = vn_vm_alloc(&rig.vm, size, VN_PAGE);
 	memcpy(vn_vm_va(&rig.vm, rig.guest.cd), vn_vm_va(&rig.vm, table), size);
-	steps.other = rig_context(&rig);
+	steps.other = rig_context(&rig, 0);
 	ret = rig.driver->clear(&rig, 0);
 	steps.set = true;
 	snprintf(name, sizeof(name), "bind/%sset", what);

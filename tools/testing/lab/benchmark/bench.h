@@ -11,6 +11,8 @@ struct bench_options {
 	char names[RIG_DEVICES][VN_PCI_NAME_LEN];
 	unsigned int nr_names;
 	unsigned int threads;
+	/* Time is measured, and what devices take counts. */
+	bool wall;
 };
 
 /* An empty ioctl, a write to a device's register */

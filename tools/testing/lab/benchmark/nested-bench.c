@@ -149,13 +149,12 @@ int main(int argc, char **argv)
 	static struct bench_options options = { .threads = 1 };
 	const char *pattern = NULL;
 	unsigned int times = 1;
-	bool wall = false;
 	int option, ret = 0;
 	unsigned int i;
 
 	while ((option = getopt(argc, argv, "wt:c:n:")) != -1) {
 		if (option == 'w')
-			wall = true;
+			options.wall = true;
 		else if (option == 't')
 			options.threads = atoi(optarg);
 		else if (option == 'n')
@@ -173,7 +172,7 @@ int main(int argc, char **argv)
 	if (!options.driver)
 		return usage();
 	take_names(&options);
-	if (meter_open(wall, pattern, times)) {
+	if (meter_open(options.wall, pattern, times)) {
 		fprintf(stderr, "nested-bench: %s\n", vn_reason());
 		return 1;
 	}

@@ -56,12 +56,28 @@ static int join(struct rig *rig, unsigned int i)
 	return 0;
 }
 
-struct vn_context rig_context(const struct rig *rig)
+struct vn_context rig_context(const struct rig *rig, unsigned int i)
 {
+	struct vn_guest guest = rig->guest;
 	struct vn_context context = {};
 
-	rig->guest.arch->context(&rig->guest, &context);
+	guest.cd = rig->tables[i] ?: guest.cd;
+	guest.arch->context(&guest, &context);
 	return context;
+}
+
+/* The first device's are there. */
+static int make_own_tables(struct rig *rig, unsigned int i)
+{
+	struct vn_guest guest = rig->guest;
+	int ret;
+
+	if (!i || !rig->arch->own_tables)
+		return 0;
+	guest.asid = RIG_DOMAIN(i);
+	ret = vn_guest_pasids(&guest, 0);
+	rig->tables[i] = guest.cd;
+	return ret;
 }
 
 int rig_attach(struct rig *rig, const struct rig_driver *driver,
@@ -98,9 +114,13 @@ int rig_nest(struct rig *rig, unsigned int first, unsigned int num, bool faults)
 		ret = make_tables(rig, faults);
 	if (ret)
 		return ret;
-	context = rig_context(rig);
-	for (i = first; i < first + num && !ret; i++)
+	for (i = first; i < first + num && !ret; i++) {
+		ret = make_own_tables(rig, i);
+		if (ret)
+			return ret;
+		context = rig_context(rig, i);
 		ret = rig->driver->set(rig, i, &context);
+	}
 	return ret;
 }
 

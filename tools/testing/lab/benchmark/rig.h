@@ -17,6 +17,8 @@
 /* The StreamID of device @i in the guest, on VT-d its source-id */
 #define RIG_STREAM(i)		(0x100 + (i))
 #define RIG_ASID		7
+/* VT-d: the domain id of device @i in the guest */
+#define RIG_DOMAIN(i)		(RIG_ASID + (i))
 /* Nothing is mapped there. */
 #define RIG_IOVA		0x40000000ULL
 
@@ -44,6 +46,7 @@ struct rig_kind {
  * @backend: enum vfio_nested_backend
  * @kinds: those with @ats are the last
  * @nr_kinds: their number
+ * @own_tables: each device has tables of its own for the one stage 1
  * @table_size: bytes of what guest.cd points to
  * @fault_flags: of an access that waits where nothing is mapped
  * @fault_error: how it ends if that is not to be tried again
@@ -59,6 +62,7 @@ struct rig_arch {
 	uint32_t backend;
 	const struct rig_kind *kinds;
 	unsigned int nr_kinds;
+	bool own_tables;
 	size_t table_size;
 	uint32_t fault_flags;
 	enum vn_channel_error fault_error;
@@ -122,6 +126,8 @@ struct rig {
 	struct vn_guest guest;
 	struct vn_device devices[RIG_DEVICES];
 	unsigned int nr_devices;
+	/* What guest.cd is for a device; 0 for those that use that one */
+	uint64_t tables[RIG_DEVICES];
 	/* intree: objects of iommufd; 0 is none */
 	uint32_t parent;
 	uint32_t viommu;
@@ -148,8 +154,8 @@ void rig_close(struct rig *rig);
 int rig_raise(struct rig *rig, uint64_t *faults, unsigned int num);
 int rig_wait(struct rig *rig, uint64_t *faults, unsigned int num);
 int rig_abort(struct rig *rig, const uint64_t *faults, unsigned int num);
-/* What the guest's tables are for a device */
-struct vn_context rig_context(const struct rig *rig);
+/* What the guest's tables are for device @i */
+struct vn_context rig_context(const struct rig *rig, unsigned int i);
 /* In-tree: a nested HWPT on @pt, for device @i; @data is the architecture's. */
 int rig_alloc_nested(struct rig *rig, unsigned int i, uint32_t pt, uint32_t type,
 		     const void *data, size_t len, uint32_t *hwpt);
