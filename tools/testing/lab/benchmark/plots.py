@@ -107,6 +107,7 @@ def write(directory, objects, distributions, percent):
             (directory / f"{name}.svg").write_text("\n".join(chart(title, items)) + "\n")
     for (name, unit), drivers in distributions.items():
         if name.endswith("/devices-1") and "/vtd/" not in name:
-            picture = distribution(f"From the answer to a fault to the next: {unit}", unit,
-                                   drivers, percent)
-            (directory / f"latency-{unit}.svg").write_text("\n".join(picture) + "\n")
+            pace = name.split("/")[-2]
+            picture = distribution(f"From the answer to a fault to the next, which comes "
+                                   f"{pace}: {unit}", unit, drivers, percent)
+            (directory / f"latency-{pace}-{unit}.svg").write_text("\n".join(picture) + "\n")
