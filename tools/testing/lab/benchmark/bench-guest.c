@@ -234,18 +234,6 @@ struct faults {
 };
 
 /*
- * The device is back at once, while the VMM is still busy with its answer; or so late
- * that the VMM waits for it.
- */
-static const struct {
-	const char *name;
-	uint32_t latency_ns;
-} paces[] = {
-	{ "at-once", 0 },
-	{ "later", 500000 },
-};
-
-/*
  * What is tried again where nothing is mapped stalls again: one answer and the next
  * report are a whole round, from event to event.
  */
@@ -289,18 +277,27 @@ static int fault_cases(const char *pace)
 	return fault_case(name, burst, BURST_SAMPLES);
 }
 
+static int fault_paces(const struct bench_options *options)
+{
+	const struct rig_pace *pace;
+	int ret = 0;
+
+	for (pace = rig.arch->fault_paces; pace->name && !ret; pace++) {
+		if (options->wall && pace->latency_ns)
+			continue;
+		vn_testdev_latency(&rig.devices[0], pace->latency_ns);
+		ret = fault_cases(pace->name);
+	}
+	return ret;
+}
+
 static int fault_devices(const struct bench_options *options, unsigned int num)
 {
-	unsigned int i;
 	int ret;
 
 	ret = open_rig(options, num, true);
-	for (i = 0; i < VN_ARRAY_SIZE(paces) && !ret; i++) {
-		if (options->wall && paces[i].latency_ns)
-			continue;
-		vn_testdev_latency(&rig.devices[0], paces[i].latency_ns);
-		ret = fault_cases(paces[i].name);
-	}
+	if (!ret)
+		ret = fault_paces(options);
 	rig_close(&rig);
 	return ret;
 }

@@ -116,6 +116,8 @@ static const struct rig_kind kinds[] = {
 	{ "ATC_INV", atc_inv, .ats = true },
 };
 
+static const struct rig_pace paces[] = { { "at-once", 0 }, { "later", 500000 }, {} };
+
 static void smmuv3_prepare_faults(struct rig *rig)
 {
 	vn_guest_stalls(&rig->guest);
@@ -194,6 +196,7 @@ const struct rig_arch rig_smmuv3 = {
 	.fault_flags = VN_ACCESS_STALL,
 	.fault_error = VN_ERROR_ABORTED,
 	.fault_burst = 64,
+	.fault_paces = paces,
 	.prepare_faults = smmuv3_prepare_faults,
 	.hw_info = IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
 	.read_hw_info = smmuv3_read_hw_info,

@@ -108,6 +108,9 @@ static const struct rig_kind kinds[] = {
 	{ "unmap", unmap },
 };
 
+/* What was told that a page is there, and does not find it, waits before it asks again. */
+static const struct rig_pace paces[] = { { "later", 0 }, {} };
+
 /* Page requests come from devices that translate by themselves. */
 static void vtd_prepare_faults(struct rig *rig)
 {
@@ -236,6 +239,7 @@ const struct rig_arch rig_vtd = {
 	.fault_error = VN_ERROR_PAGE_INVALID,
 	/* So many page requests the in-tree driver lets a function have. */
 	.fault_burst = 32,
+	.fault_paces = paces,
 	.prepare_faults = vtd_prepare_faults,
 	.hw_info = IOMMU_HW_INFO_TYPE_INTEL_VTD,
 	.read_hw_info = vtd_read_hw_info,

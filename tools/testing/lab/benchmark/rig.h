@@ -42,6 +42,16 @@ struct rig_kind {
 };
 
 /**
+ * struct rig_pace - how soon after an answer the next fault comes
+ * @name: "at-once": while the VMM is still busy with its answer; "later": it waits
+ * @latency_ns: what the device takes for that in addition to what it always takes
+ */
+struct rig_pace {
+	const char *name;
+	uint32_t latency_ns;
+};
+
+/**
  * struct rig_arch - what is different with the architecture
  * @backend: enum vfio_nested_backend
  * @kinds: those with @ats are the last
@@ -51,6 +61,7 @@ struct rig_kind {
  * @fault_flags: of an access that waits where nothing is mapped
  * @fault_error: how it ends if that is not to be tried again
  * @fault_burst: so many may wait at once
+ * @fault_paces: the last one has no name
  * @prepare_faults: the guest's part of that
  * @hw_info: in-tree: type of the ID registers
  * @read_hw_info: they become the guest's
@@ -67,6 +78,7 @@ struct rig_arch {
 	uint32_t fault_flags;
 	enum vn_channel_error fault_error;
 	unsigned int fault_burst;
+	const struct rig_pace *fault_paces;
 	void (*prepare_faults)(struct rig *rig);
 	uint32_t hw_info;
 	void (*read_hw_info)(struct rig *rig, const void *data);
