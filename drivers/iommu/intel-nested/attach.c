@@ -253,8 +253,11 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 		return;
 	iommu_detach_device_pasid(shadow->domain, vdev->dev, shadow->pasid);
 	shadow_detached(shadow);
-	if (shadow->entry.kind == VTD_STAGE1)
-		shadow->undrained = !vtd_drain(vdev, shadow->pasid);
+	if (shadow->entry.kind != VTD_STAGE1)
+		return;
+	shadow->undrained = !vtd_drain(vdev, shadow->pasid);
+	if (!shadow->undrained)
+		vtd_free_drained(vdev, shadow->pasid);
 }
 
 /**

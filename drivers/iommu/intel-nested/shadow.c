@@ -36,6 +36,7 @@ struct vtd_state *vtd_state_create(void)
 
 static void destroy_shadow(struct vtd_shadow *shadow)
 {
+	shadow->vdev->viommu->num_shadows--;
 	if (shadow->entry.kind == VTD_STAGE1)
 		iommu_domain_free(shadow->domain);
 	kfree(shadow);
@@ -45,7 +46,6 @@ static void destroy_shadow(struct vtd_shadow *shadow)
 static void free_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 {
 	WARN_ON(shadow->attached);
-	vdev->viommu->num_shadows--;
 	if (shadow->undrained)
 		list_add(&shadow->node, &vdev->undrained);
 	else

@@ -75,7 +75,7 @@ struct vtd_gather {
  *	for writing
  * @lock: see above
  * @devices: that are bound, under @core->sem
- * @num_shadows: number of struct vtd_shadow in all states, under @lock
+ * @num_shadows: number of struct vtd_shadow, also of those in vtd_dev.undrained; under @lock
  * @in_force: struct vtd_shadow of kind VTD_STAGE1 that are attached, by domain id, see
  *	flush.c; likewise
  * @gather: likewise
