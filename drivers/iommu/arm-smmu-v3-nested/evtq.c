@@ -17,6 +17,7 @@
  *    for that (section 8.1): what came before it has been dealt with by then.
  */
 #include <linux/io.h>
+#include <linux/ktime.h>
 
 #include "smmuv3.h"
 
@@ -125,6 +126,7 @@ static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod
 	todo = ((prod & evtq_index_mask(evtq)) - evtq->cons) &
 	       evtq_index_mask(evtq);
 	evtq->pass++;
+	evtq->seen_ns = ktime_get_ns();
 	evtq->last = NULL;
 	evtq->crowded = todo > slots / SMMU_EVTQ_CROWD;
 	for (todo = min(todo, slots); todo; todo--) {
@@ -134,6 +136,7 @@ static void evtq_take(struct smmu_device *smmu, struct smmu_evtq *evtq, u32 prod
 		if (!(evtq->cons % SMMU_EVTQ_CHUNK)) {
 			evtq_write_cons(evtq);
 			cond_resched();
+			evtq->seen_ns = ktime_get_ns();
 		}
 	}
 }
@@ -186,6 +189,7 @@ static bool evtq_take_quick(struct smmu_device *smmu, struct smmu_evtq *evtq)
 			prod &= evtq_index_mask(evtq);
 			if (evtq->cons == prod)
 				return true;
+			evtq->seen_ns = ktime_get_ns();
 		}
 		evtq_read(evtq, record);
 		if (!evtq->quick(smmu, record))

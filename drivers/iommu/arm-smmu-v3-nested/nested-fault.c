@@ -71,6 +71,7 @@ static bool take_stall(struct smmu_vdev *vdev, const u64 *evt)
 		return false;
 	}
 	count_stalls(vdev, 1);
+	fault.timestamp = vdev->master->smmu->evtq.seen_ns;
 	taken = iommu_nested_report_fault(vdev->binding, &fault,
 					  FIELD_PREP(STALL_KEY_SID,
 						     FIELD_GET(EVT0_SID, evt[0])) |
@@ -136,6 +137,7 @@ bool smmu_nested_page_request(struct smmu_vdev *vdev, const u64 *pri)
 	smmu_record_request(&fault, pri, vdev->binding->virtual_id);
 	key = iommu_nested_group_key(fault.flags & VFIO_NESTED_FAULT_PASID,
 				     fault.pasid, fault.group);
+	fault.timestamp = priq->seen_ns;
 	taken = iommu_nested_report_fault(vdev->binding, &fault, key);
 	floods = limit && smmu_flood_count(&vdev->requests, priq) > limit;
 	if (!taken)

@@ -168,6 +168,7 @@ struct smmu_cmdq {
  * @irq: interrupt, or 0
  * @overflows: times that the hardware found no room
  * @pass: number of the call that takes records out
+ * @seen_ns: CLOCK_MONOTONIC when it saw the records that it takes out now
  * @crowded: this pass has found more than SMMU_EVTQ_CROWD of the queue in use
  * @last: whose record the last one of this pass was; records come in crowds
  * @last_sid: its StreamID
@@ -186,6 +187,7 @@ struct smmu_evtq {
 	int irq;
 	u64 overflows;
 	u32 pass;
+	u64 seen_ns;
 	bool crowded;
 	u32 last_sid;
 	struct smmu_master *last;

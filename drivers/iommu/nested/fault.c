@@ -143,8 +143,8 @@ static bool add_fault(struct iommu_nested_table *table,
 /**
  * iommu_nested_report_fault - hand a recoverable fault to the user
  * @binding: of the device that raised it
- * @fault: the record: a stall or a page request; virtual_id, timestamp and cookie are
- *	filled in here
+ * @fault: the record: a stall or a page request; virtual_id and cookie are filled in
+ *	here, and timestamp where it is 0
  * @key: of a stall, for the backend's @respond
  *
  * A page request without VFIO_NESTED_FAULT_LAST is over when it has been delivered; so
@@ -166,7 +166,7 @@ bool iommu_nested_report_fault(struct iommu_nested_binding *binding,
 	bool taken;
 
 	fault->virtual_id = binding->virtual_id;
-	fault->timestamp = ktime_get_ns();
+	fault->timestamp = fault->timestamp ?: ktime_get_ns();
 	fault->cookie = 0;
 
 	spin_lock_irqsave(&table->lock, flags);
