@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a guest and its VMM cause */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -22,6 +24,7 @@
 /* Single faults are samples of their own, for the distribution. */
 #define FAULT_SAMPLES	201
 #define BURST_SAMPLES	101
+#define SLEEP_NS	500000
 
 static struct rig rig;
 
@@ -58,6 +61,33 @@ static int doorbells(void *data)
 	return 0;
 }
 
+/* What it takes to wait in poll(), and to be woken by an interrupt */
+static int sleeps(void *data)
+{
+	const struct itimerspec soon = { .it_value.tv_nsec = SLEEP_NS };
+	struct pollfd wanted = { .fd = *(int *)data, .events = POLLIN };
+	bool woken;
+
+	if (timerfd_settime(wanted.fd, 0, &soon, NULL))
+		return -EPROTO;
+	meter_start();
+	woken = poll(&wanted, 1, VN_TIMEOUT_MS) == 1;
+	meter_stop();
+	return woken ? 0 : -EPROTO;
+}
+
+static int calibrate_sleep(void)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	int ret;
+
+	if (fd < 0)
+		return vn_fail(-errno, "timerfd_create: %m");
+	ret = meter_case("calibrate/sleep", FAULT_SAMPLES, 1, sleeps, &fd);
+	close(fd);
+	return ret;
+}
+
 int bench_calibrate(const struct bench_options *options)
 {
 	int fds[2];
@@ -69,6 +99,8 @@ int bench_calibrate(const struct bench_options *options)
 			 empty_ioctls, &fds[0]);
 	close(fds[0]);
 	close(fds[1]);
+	if (!ret)
+		ret = calibrate_sleep();
 	if (!ret)
 		ret = open_rig(options, 1, false);
 	if (!ret)
