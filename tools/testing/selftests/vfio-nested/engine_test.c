@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The DMA engines themselves, on stage 2 alone: what the other tests conclude
- * from DMA is worth nothing if an engine does not do what it says.
+ * from DMA is worth nothing if an engine does not do what it says, or what it is told
+ * does not get there.
  */
+#include <linux/pci_regs.h>
+
+#include "engine.h"
+#include "race.h"
 #include "test.h"
+#include "testdev.h"
 
 static const struct vn_want wants[] = {
 	{ .engine = "edu" },
 	{ .engine = "nvme" },
 	{ .engine = "iommu-testdev" },
+	{ .engine = "nested-testdev" },
 	{ .engine = "nested-testdev" },
 };
 
@@ -118,6 +125,69 @@ TEST_F(copying, moves_what_it_says)
 	EXPECT_FALSE(device->ops->copied(device, from, to));
 	ASSERT_NE(VN_DMA_FAULT, vn_dma_copy(device, self->a, self->b));
 	EXPECT_TRUE(device->ops->copied(device, from, to));
+}
+
+/* Two devices, whose registers are next to each other */
+FIXTURE(registers) {
+	struct vn_device *comes_and_goes;
+	struct vn_device *stays;
+	struct vn_race race;
+};
+
+FIXTURE_SETUP(registers)
+{
+	self->comes_and_goes = NEED_DEVICE(3);
+	self->stays = NEED_DEVICE(4);
+	unbind_all();
+	ASSERT_OK(vn_engine_revive(self->comes_and_goes));
+	ASSERT_OK(vn_engine_revive(self->stays));
+}
+
+FIXTURE_TEARDOWN(registers)
+{
+}
+
+static int enable_memory(struct vn_device *device, bool enable)
+{
+	uint16_t command = PCI_COMMAND_MASTER |
+			   (enable ? PCI_COMMAND_MEMORY : 0);
+
+	return vn_device_config_write(device, PCI_COMMAND, &command,
+				      sizeof(command));
+}
+
+static void come_and_go(struct vn_racer *thread)
+{
+	FIXTURE_DATA(registers) *self = thread->data;
+
+	EXPECTED(thread, enable_memory(self->comes_and_goes, false));
+	EXPECTED(thread, enable_memory(self->comes_and_goes, true));
+}
+
+static int keep_word(struct vn_device *device, uint32_t word)
+{
+	uint32_t is;
+
+	vn_testdev_buffer_write(device, 0, &word, sizeof(word));
+	vn_testdev_buffer_read(device, 0, &is, sizeof(is));
+	return is == word ? 0 : -EIO;
+}
+
+static void stay(struct vn_racer *thread)
+{
+	FIXTURE_DATA(registers) *self = thread->data;
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		EXPECTED(thread, keep_word(self->stays, thread->seed++));
+}
+
+/* As others do when they reset their devices */
+TEST_F(registers, stay_while_those_of_another_come_and_go)
+{
+	static const vn_step steps[] = { come_and_go, stay };
+
+	ASSERT_OK(vn_race_run(&self->race, self, steps, VN_ARRAY_SIZE(steps)));
 }
 
 TEST_MAIN_WITH_DEVICES(wants)
