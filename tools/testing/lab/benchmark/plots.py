@@ -99,7 +99,7 @@ def distribution(title, unit, drivers, percent):
 def write(directory, objects, distributions, percent):
     """Writes one file for each chart that has any bars, and each distribution."""
     left = [item for item in objects
-            if item["unit"] == "instructions" and item["ratio"] is not None]
+            if item["unit"] == "instructions" and item["intree"] and item["ratio"] is not None]
     for name, title, groups in CHARTS:
         items = [item for item in left if item["name"].startswith(groups)]
         left = [item for item in left if item not in items]
