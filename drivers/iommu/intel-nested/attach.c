@@ -89,18 +89,24 @@ static void block_rid(struct vtd_dev *vdev)
 	vdev->rid = VTD_RID_BLOCKED;
 }
 
+/* As vtd_drain(); and what @pasid had before that is freed. */
+static bool drain(struct vtd_dev *vdev, u32 pasid)
+{
+	if (!vtd_drain(vdev, pasid))
+		return false;
+	vtd_free_drained(vdev, pasid);
+	return true;
+}
+
 /* With accesses without PASID blocked: do not wait for the next time. */
 static void drain_rid(struct vtd_dev *vdev)
 {
 	struct vtd_shadow *shadow = xa_load(&vdev->state->shadows, VTD_RID_PASID);
-	bool undrained = shadow && shadow->undrained;
 
-	if ((!undrained && list_empty(&vdev->undrained)) ||
-	    !vtd_drain(vdev, VTD_RID_PASID))
-		return;
-	vtd_free_drained(vdev, VTD_RID_PASID);
-	if (undrained)
-		shadow->undrained = false;
+	if (shadow && shadow->undrained)
+		shadow->undrained = !drain(vdev, VTD_RID_PASID);
+	else if (!list_empty(&vdev->undrained))
+		drain(vdev, VTD_RID_PASID);
 }
 
 static int attach_stage2(struct vtd_dev *vdev)
@@ -253,11 +259,8 @@ void vtd_detach_shadow(struct vtd_dev *vdev, struct vtd_shadow *shadow)
 		return;
 	iommu_detach_device_pasid(shadow->domain, vdev->dev, shadow->pasid);
 	shadow_detached(shadow);
-	if (shadow->entry.kind != VTD_STAGE1)
-		return;
-	shadow->undrained = !vtd_drain(vdev, shadow->pasid);
-	if (!shadow->undrained)
-		vtd_free_drained(vdev, shadow->pasid);
+	if (shadow->entry.kind == VTD_STAGE1)
+		shadow->undrained = !drain(vdev, shadow->pasid);
 }
 
 /**
