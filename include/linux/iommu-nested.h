@@ -454,7 +454,8 @@ int iommu_nested_viommu_info(struct iommu_nested_viommu *viommu,
 			     struct iommu_nested_info *info, u32 *type);
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
-		  u64 virtual_id, const struct iommu_nested_policy *policy);
+		  u64 virtual_id, const struct iommu_nested_policy *policy,
+		  bool in_reset);
 void iommu_nested_unbind(struct iommu_nested_binding *binding);
 int iommu_nested_context_len(u32 type);
 int iommu_nested_set_context(struct iommu_nested_viommu *viommu,

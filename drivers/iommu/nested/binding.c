@@ -8,6 +8,7 @@
  *  - it holds a reference to its virtual IOMMU;
  *  - its faults end with it, or with a reset: first none is taken any more, then the
  *    backend ends those that are in the hardware, then they are ended in the table;
+ *  - one that is made during a reset is in reset before anybody can find it;
  *  - a failed bind leaves the device, the virtual IOMMU and the backend as they
  *    were.
  */
@@ -94,8 +95,20 @@ static int viommu_bind(struct iommu_nested_viommu *viommu,
 	return ret;
 }
 
+/* Nothing passes, and nothing is pending, until iommu_nested_reset_done(). */
+static void begin_reset(struct iommu_nested_binding *binding)
+{
+	struct iommu_nested_viommu *viommu = binding->viommu;
+
+	lockdep_assert_held_write(&viommu->sem);
+
+	iommu_nested_faults_close(binding);
+	viommu->backend->reset_prepare(binding);
+	iommu_nested_faults_end(binding);
+}
+
 static int find_and_bind(struct iommu_nested_viommu *viommu,
-			 struct iommu_nested_binding *binding)
+			 struct iommu_nested_binding *binding, bool in_reset)
 {
 	const struct iommu_nested_backend *backend;
 	int ret;
@@ -107,6 +120,8 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
 	ret = down_write_killable(&viommu->sem);
 	if (!ret) {
 		ret = viommu_bind(viommu, backend, binding);
+		if (!ret && in_reset)
+			begin_reset(binding);
 		up_write(&viommu->sem);
 	}
 	iommu_nested_backend_put(backend);
@@ -119,9 +134,10 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
  * @dev: the device; the caller keeps it alive until iommu_nested_unbind()
  * @virtual_id: its id in the guest
  * @policy: what the administrator lets it do, copied
+ * @in_reset: the device is being reset: as after iommu_nested_reset_prepare()
  *
- * The device's DMA does not change. The caller makes sure that a device has at
- * most one binding.
+ * The device's DMA does not change, unless it is being reset. The caller makes sure that
+ * a device has at most one binding, and that a reset neither begins nor ends meanwhile.
  *
  * Context: process; takes @viommu->sem and the backend's locks.
  * Return: the binding, which the caller owns; ERR_PTR() of -ENODEV: no backend drives the
@@ -134,7 +150,8 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
  */
 struct iommu_nested_binding *
 iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
-		  u64 virtual_id, const struct iommu_nested_policy *policy)
+		  u64 virtual_id, const struct iommu_nested_policy *policy,
+		  bool in_reset)
 {
 	struct iommu_nested_binding *binding;
 	int ret;
@@ -148,13 +165,15 @@ iommu_nested_bind(struct iommu_nested_viommu *viommu, struct device *dev,
 	binding->virtual_id = virtual_id;
 	binding->policy = *policy;
 
-	ret = find_and_bind(viommu, binding);
+	ret = find_and_bind(viommu, binding, in_reset);
 	trace_iommu_nested_bind(viommu, dev, virtual_id, ret);
 	if (ret) {
 		free_binding(binding);
 		iommu_nested_viommu_put(viommu);
 		return ERR_PTR(ret);
 	}
+	if (in_reset)
+		trace_iommu_nested_reset_prepare(viommu, dev, virtual_id);
 	return binding;
 }
 EXPORT_SYMBOL_GPL(iommu_nested_bind);
@@ -250,9 +269,7 @@ void iommu_nested_reset_prepare(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
-	iommu_nested_faults_close(binding);
-	viommu->backend->reset_prepare(binding);
-	iommu_nested_faults_end(binding);
+	begin_reset(binding);
 	up_write(&viommu->sem);
 	trace_iommu_nested_reset_prepare(viommu, binding->dev,
 					 binding->virtual_id);

@@ -127,7 +127,7 @@ static int device_bind(struct vfio_nested_device *ndev,
 	    compat_vfio_has_pasids(ndev->vdev))
 		return -EBUSY;
 	binding = iommu_nested_bind(nested->viommu, ndev->dev, virtual_id,
-				    &ndev->policy);
+				    &ndev->policy, ndev->in_reset);
 	/* Newer kernels take a device with ATS off its stage 2 during a reset. */
 	if (binding == ERR_PTR(-ENODEV) && ndev->in_reset)
 		return -EBUSY;
@@ -138,8 +138,6 @@ static int device_bind(struct vfio_nested_device *ndev,
 		iommu_nested_unbind(binding);
 		return ret;
 	}
-	if (ndev->in_reset)
-		iommu_nested_reset_prepare(binding);
 	ndev->binding = binding;
 	ndev->nested = nested;
 	list_add(&ndev->node, &nested->devices);

@@ -231,6 +231,36 @@ static void reset_step(struct vn_racer *thread)
 	vn_sleep_ms(20);
 }
 
+/* Who tries to bind the device gets at it when its reset has just begun. */
+static void unbind_and_reset_step(struct vn_racer *thread)
+{
+	struct vn_device *device = &vn_session->devices[FIRST];
+
+	EXPECTED(thread, vn_nested_unbind(device->fd), -ENOENT);
+	EXPECTED(thread, vn_device_reset(device, VN_RESET_VFIO), -EAGAIN);
+}
+
+static void bind_first_step(struct vn_racer *thread)
+{
+	EXPECTED(thread, vn_nested_bind(vn_session->devices[FIRST].fd,
+					self_of(thread)->guest.fd, STREAM), -EBUSY);
+	vn_sleep_ms(vn_choose(thread, 3));
+}
+
+/* Who wants to change a binding has to wait for the end of it. */
+static void burst_step(struct vn_racer *thread)
+{
+	invalidate_step(thread);
+	vn_sleep_ms(vn_choose(thread, 10));
+}
+
+static void clear_first_step(struct vn_racer *thread)
+{
+	EXPECTED(thread, vn_nested_set_context(self_of(thread)->guest.fd, STREAM,
+					       VFIO_NESTED_CONTEXT_CLEAR),
+		 -ENOENT);
+}
+
 static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race) *self,
 		 const vn_step *steps, unsigned int num)
 {
@@ -299,6 +329,21 @@ TEST_F_TIMEOUT(race, resets, SLOW)
 		dma_step, invalidate_step, stage2_step,
 	};
 
+	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
+}
+
+/* A binding that is made during a reset is in reset before anyone finds it. */
+TEST_F_TIMEOUT(race, bindings_in_resets, SLOW)
+{
+	static const vn_step steps[] = {
+		unbind_and_reset_step, bind_first_step, bind_first_step,
+		bind_first_step, clear_first_step, clear_first_step, burst_step,
+		burst_step,
+	};
+
+	if (!vn_session->devices[FIRST].can_reset)
+		SKIP(return, "%s has no way to be reset",
+		     vn_session->devices[FIRST].pci.name);
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 
