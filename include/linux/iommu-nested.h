@@ -220,7 +220,8 @@ struct iommu_nested_answer {
  *	installs it; between @stop and @run likewise. Errors: those of
  *	iommu_nested_set_context(); EAGAIN: see iommu_nested_user_page().
  * @reset_prepare: the device is about to be reset: no DMA passes and no report
- *	comes until @reset_done. Never called twice without a @reset_done.
+ *	comes until @reset_done. Never called twice without a @reset_done. Follows @bind
+ *	at once if the device is being reset already.
  * @reset_done: the context that was set last is in force again
  * @invalidate: check, translate and carry out @num commands of @len bytes each (one of
  *	the two above) at @cmds, a copy in kernel memory, aligned to 8 bytes, that may
