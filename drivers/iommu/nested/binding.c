@@ -95,15 +95,14 @@ static int viommu_bind(struct iommu_nested_viommu *viommu,
 	return ret;
 }
 
-/* Nothing passes, and nothing is pending, until iommu_nested_reset_done(). */
-static void begin_reset(struct iommu_nested_binding *binding)
+/* @operation: of the backend, after which nothing is pending in the hardware */
+static void end_faults(struct iommu_nested_binding *binding,
+		       void (*operation)(struct iommu_nested_binding *binding))
 {
-	struct iommu_nested_viommu *viommu = binding->viommu;
-
-	lockdep_assert_held_write(&viommu->sem);
+	lockdep_assert_held_write(&binding->viommu->sem);
 
 	iommu_nested_faults_close(binding);
-	viommu->backend->reset_prepare(binding);
+	operation(binding);
 	iommu_nested_faults_end(binding);
 }
 
@@ -121,7 +120,7 @@ static int find_and_bind(struct iommu_nested_viommu *viommu,
 	if (!ret) {
 		ret = viommu_bind(viommu, backend, binding);
 		if (!ret && in_reset)
-			begin_reset(binding);
+			end_faults(binding, backend->reset_prepare);
 		up_write(&viommu->sem);
 	}
 	iommu_nested_backend_put(backend);
@@ -195,9 +194,7 @@ void iommu_nested_unbind(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
-	iommu_nested_faults_close(binding);
-	viommu->backend->unbind(binding);
-	iommu_nested_faults_end(binding);
+	end_faults(binding, viommu->backend->unbind);
 	xa_erase(&viommu->bindings, binding->virtual_id);
 	WRITE_ONCE(viommu->nr_bindings, viommu->nr_bindings - 1);
 	if (!viommu->nr_bindings)
@@ -227,9 +224,7 @@ void iommu_nested_stage2_leave(struct iommu_nested_binding *binding)
 	if (!viommu->backend->stage2_leave)
 		return;
 	down_write(&viommu->sem);
-	iommu_nested_faults_close(binding);
-	viommu->backend->stage2_leave(binding);
-	iommu_nested_faults_end(binding);
+	end_faults(binding, viommu->backend->stage2_leave);
 	up_write(&viommu->sem);
 }
 EXPORT_SYMBOL_GPL(iommu_nested_stage2_leave);
@@ -269,7 +264,7 @@ void iommu_nested_reset_prepare(struct iommu_nested_binding *binding)
 	struct iommu_nested_viommu *viommu = binding->viommu;
 
 	down_write(&viommu->sem);
-	begin_reset(binding);
+	end_faults(binding, viommu->backend->reset_prepare);
 	up_write(&viommu->sem);
 	trace_iommu_nested_reset_prepare(viommu, binding->dev,
 					 binding->virtual_id);
