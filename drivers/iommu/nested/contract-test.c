@@ -16,7 +16,7 @@
 #define STALLS		8U
 #define MAX_PENDING	16U
 #define ID_BITS		16
-#define COOKIES		64U
+#define COOKIES		4U
 
 /* One device, as its IOMMU sees it */
 struct model {
@@ -410,11 +410,14 @@ static int contract_test_init(struct kunit *test)
 		if (IS_ERR(f->models[i].dev))
 			return PTR_ERR(f->models[i].dev);
 	}
-	ret = iommu_nested_register_backend(&contract_backend);
-	if (ret)
-		return ret;
+	/* From the moment it is registered the backend is asked whose any device is. */
 	test->priv = f;
 	running = test;
+	ret = iommu_nested_register_backend(&contract_backend);
+	if (ret) {
+		test->priv = NULL;
+		return ret;
+	}
 	for (i = 0; i < USERS; i++)
 		open_user(&f->users[i]);
 	return 0;
@@ -444,12 +447,10 @@ static void failed_bind_changes_nothing(struct kunit *test)
 	struct fixture *f = test->priv;
 	struct contract_user *user = &f->users[0];
 	struct model *a = &f->models[0], *b = &f->models[1];
-	struct device *stranger = kunit_device_register(test, "contract-stranger");
-	static const struct iommu_nested_policy policy;
+	struct model stranger = { .dev = kunit_device_register(test, "contract-stranger") };
 
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, stranger);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(iommu_nested_bind(user->viommu, stranger, 1,
-								&policy, false)), -ENODEV);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, stranger.dev);
+	KUNIT_EXPECT_EQ(test, bind(user, &stranger, 1, false), -ENODEV);
 	f->fail_init = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, bind(user, a, 1, false), -ENOSPC);
 	expect_books(user);
@@ -635,9 +636,7 @@ static void step(struct rnd_state *rnd)
 		some_fault(model, some % STALLS);
 		break;
 	case 9 ... 11:
-		/* One of the last four */
-		answer(user, user->cookies[(user->num_records - some % 4) % COOKIES],
-		       some / 256 % 4);
+		answer(user, user->cookies[some % COOKIES], some / 256 % 4);
 		break;
 	case 12:
 		some_reset(model);
