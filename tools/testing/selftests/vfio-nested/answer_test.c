@@ -413,8 +413,7 @@ TEST_F(answer, after_reset)
 {
 	unsigned int i;
 
-	if (!self->device->can_reset)
-		SKIP(return, "%s has no way to be reset", self->device->pci.name);
+	NEED_RESET(self->device);
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
 	for (i = 0; i < CHANNELS; i++)
 		EXPECT_EQ(-ECANCELED, vn_respond(self->guest.fd,

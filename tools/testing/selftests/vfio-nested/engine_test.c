@@ -81,8 +81,7 @@ TEST_F(engine, write_to_nothing_is_refused)
 
 TEST_F(engine, reset_and_again)
 {
-	if (!self->device->can_reset)
-		SKIP(return, "%s has no way to be reset", self->device->pci.name);
+	NEED_RESET(self->device);
 	ASSERT_OK(vn_device_reset(self->device, VN_RESET_VFIO));
 	ASSERT_NE(VN_DMA_BROKEN, vn_dma_write(self->device, self->a));
 	EXPECT_TRUE(vn_landed(self->device, self->a));

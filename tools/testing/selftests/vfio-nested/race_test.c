@@ -341,9 +341,7 @@ TEST_F_TIMEOUT(race, bindings_in_resets, SLOW)
 		burst_step,
 	};
 
-	if (!vn_session->devices[FIRST].can_reset)
-		SKIP(return, "%s has no way to be reset",
-		     vn_session->devices[FIRST].pci.name);
+	NEED_RESET(&vn_session->devices[FIRST]);
 	race(_metadata, self, steps, VN_ARRAY_SIZE(steps));
 }
 

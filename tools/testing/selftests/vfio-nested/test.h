@@ -58,6 +58,13 @@
 		     (device)->pci.name);				\
 } while (0)
 
+/* Skips the test unless VFIO can reset the device. */
+#define NEED_RESET(device) do {						\
+	if (!(device)->can_reset)					\
+		SKIP(return, "%s has no way to be reset",		\
+		     (device)->pci.name);				\
+} while (0)
+
 /* Skips a test that is about what only an SMMUv3 has, or does: @why others do not. */
 #define NEED_SMMUV3(device, why) do {					\
 	struct vfio_nested_info __info;					\
